@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "digest.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+#define READ_BYTES (256 * 1024)
+
+struct digest {
+	EVP_MD_CTX *ctx;
+};
+
+/* EVP_Digest* fail only for want of memory or of SHA-256 itself. */
+static void must(int ok)
+{
+	if (!ok)
+		abort();
+}
+
+struct digest *digest_new(void)
+{
+	struct digest *g = memory_alloc(sizeof(*g));
+
+	g->ctx = EVP_MD_CTX_new();
+	must(g->ctx != NULL);
+	must(EVP_DigestInit_ex(g->ctx, EVP_sha256(), NULL));
+	return g;
+}
+
+void digest_add(struct digest *g, const void *bytes, size_t size)
+{
+	must(EVP_DigestUpdate(g->ctx, bytes, size));
+}
+
+static void to_hex(const unsigned char raw[DIGEST_BYTES], char hex[DIGEST_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < DIGEST_BYTES; i++) {
+		hex[2 * i] = digits[raw[i] >> 4];
+		hex[2 * i + 1] = digits[raw[i] & 15];
+	}
+	hex[2 * DIGEST_BYTES] = '\0';
+}
+
+void digest_finish(struct digest *g, char hex[DIGEST_HEX])
+{
+	unsigned char raw[EVP_MAX_MD_SIZE];
+
+	must(EVP_DigestFinal_ex(g->ctx, raw, NULL));
+	to_hex(raw, hex);
+	digest_drop(g);
+}
+
+void digest_drop(struct digest *g)
+{
+	if (!g)
+		return;
+	EVP_MD_CTX_free(g->ctx);
+	free(g);
+}
+
+void digest_of_bytes(const void *bytes, size_t size, char hex[DIGEST_HEX])
+{
+	struct digest *g = digest_new();
+
+	digest_add(g, bytes, size);
+	digest_finish(g, hex);
+}
+
+int digest_of_fd(int fd, const char *name, char hex[DIGEST_HEX], uint64_t *size_bytes,
+	struct diag *d)
+{
+	struct digest *g = digest_new();
+	char *chunk = memory_alloc(READ_BYTES);
+	uint64_t offset = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, chunk, READ_BYTES, (off_t)offset)) > 0) {
+		digest_add(g, chunk, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	free(chunk);
+	if (n < 0) {
+		digest_drop(g);
+		return diag_fail_errno(d, "%s", name);
+	}
+	digest_finish(g, hex);
+	if (size_bytes)
+		*size_bytes = offset;
+	return 0;
+}
+
+int digest_of_file(int dirfd, const char *path, char hex[DIGEST_HEX],
+	uint64_t *size_bytes, struct diag *d)
+{
+	/* O_NONBLOCK: a fifo in a file's place must not stop us; it has no effect on
+	 * files. */
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	int rc;
+
+	if (fd < 0)
+		return diag_fail_errno(d, "%s", path);
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+		close(fd);
+		return diag_fail(d, "%s: not a regular file", path);
+	}
+	rc = digest_of_fd(fd, path, hex, size_bytes, d);
+	close(fd);
+	return rc;
+}
+
+int digest_is_hex(const char *text)
+{
+	return strlen(text) == DIGEST_HEX - 1 &&
+	       strspn(text, "0123456789abcdef") == DIGEST_HEX - 1;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_BYTES (1024 * 1024)
+
+void file_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int file_write(int fd, const void *bytes, size_t size)
+{
+	const char *p = bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, p, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_write_at(int fd, const void *bytes, size_t size, off_t offset)
+{
+	const char *p = bytes;
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, p, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		offset += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+char *file_read(
+	int dirfd, const char *path, size_t limit_bytes, size_t *size, struct diag *d)
+{
+	/* O_NONBLOCK: a fifo in the file's place must not stop us. */
+	CLEANUP(file_close)
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct buffer b = {0};
+	char chunk[65536];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		diag_fail_errno(d, "%s", path);
+		return NULL;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		diag_fail(d, "%s: not a regular file", path);
+		return NULL;
+	}
+	buffer_add(&b, "", 0);
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
+		if ((size_t)n > limit_bytes - b.size) {
+			diag_fail(d, "%s: larger than the limit of %zu bytes", path,
+				limit_bytes);
+			buffer_clear(&b);
+			return NULL;
+		}
+		buffer_add(&b, chunk, (size_t)n);
+	}
+	if (n < 0) {
+		diag_fail_errno(d, "%s", path);
+		buffer_clear(&b);
+		return NULL;
+	}
+	if (size)
+		*size = b.size;
+	return b.bytes;
+}
+
+int file_create(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
+	struct diag *d)
+{
+	int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		mode & 0777);
+	int failed;
+
+	if (fd < 0)
+		return diag_fail_errno(d, "%s", path);
+	failed = file_write(fd, bytes, size) < 0 || fchmod(fd, mode) < 0;
+	if (failed)
+		diag_fail_errno(d, "%s", path);
+	if (close(fd) < 0 && !failed) {
+		failed = 1;
+		diag_fail_errno(d, "%s", path);
+	}
+	if (failed)
+		unlinkat(dirfd, path, 0);
+	return failed ? -1 : 0;
+}
+
+static int holds_already(int dirfd, const char *path, const void *bytes, size_t size)
+{
+	struct diag ignored = {0};
+	size_t old_size = 0;
+	char *old = file_read(dirfd, path, size, &old_size, &ignored);
+	int same = old && old_size == size && memcmp(old, bytes, size) == 0;
+
+	free(old);
+	diag_clear(&ignored);
+	return same;
+}
+
+int file_replace(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
+	struct diag *d)
+{
+	char *temporary;
+	int rc = -1;
+
+	if (holds_already(dirfd, path, bytes, size))
+		return 0;
+	temporary = memory_printf("%s.%ld.tmp", path, (long)getpid());
+	if (file_create(dirfd, temporary, bytes, size, mode, d) == 0) {
+		rc = renameat(dirfd, temporary, dirfd, path);
+		if (rc < 0) {
+			diag_fail_errno(d, "%s", path);
+			unlinkat(dirfd, temporary, 0);
+		}
+	}
+	free(temporary);
+	return rc;
+}
+
+/* Copies [offset, end) by read and write where the kernel cannot copy by itself. */
+static int copy_by_hand(int from, int to, off_t offset, off_t end)
+{
+	char *chunk = memory_alloc(COPY_BYTES);
+	int rc = 0;
+
+	while (offset < end && rc == 0) {
+		size_t want =
+			end - offset < COPY_BYTES ? (size_t)(end - offset) : COPY_BYTES;
+		ssize_t n = pread(from, chunk, want, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = ENODATA;
+		if (n <= 0 || file_write_at(to, chunk, (size_t)n, offset) < 0)
+			rc = -1;
+		else
+			offset += n;
+	}
+	free(chunk);
+	return rc;
+}
+
+static int copy_run(int from, int to, off_t offset, off_t end)
+{
+	while (offset < end) {
+		off_t in = offset, out = offset;
+		ssize_t n =
+			copy_file_range(from, &in, to, &out, (size_t)(end - offset), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* 0 may mean a source that ended, or a filesystem that cannot: read()
+		 * tells. */
+		if (n == 0 || (n < 0 && (errno == EXDEV || errno == EINVAL ||
+						errno == ENOSYS || errno == EOPNOTSUPP)))
+			return copy_by_hand(from, to, offset, end);
+		if (n < 0)
+			return -1;
+		offset += n;
+	}
+	return 0;
+}
+
+int file_copy(int from, int to, uint64_t size)
+{
+	off_t offset = 0, limit = (off_t)size;
+
+	while (offset < limit) {
+		off_t start = lseek(from, offset, SEEK_DATA);
+		off_t end;
+
+		if (start < 0 && errno == ENXIO)
+			break; /* only a hole is left */
+		if (start < 0)
+			return copy_run(from, to, offset, limit);
+		if (start >= limit)
+			break;
+		end = lseek(from, start, SEEK_HOLE);
+		if (end < 0 || end > limit)
+			end = limit;
+		if (copy_run(from, to, start, end) < 0)
+			return -1;
+		offset = end;
+	}
+	return ftruncate(to, limit);
+}
+
+static int copy_to_new(
+	int from_dir, const char *from, int to_dir, const char *to, struct diag *d)
+{
+	CLEANUP(file_close)
+	int in = openat(from_dir, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(file_close) int out = -1;
+	struct stat st;
+
+	if (in < 0 || fstat(in, &st) < 0)
+		return diag_fail_errno(d, "%s", from);
+	out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out < 0)
+		return diag_fail_errno(d, "%s", to);
+	if (file_copy(in, out, (uint64_t)st.st_size) < 0 ||
+		fchmod(out, st.st_mode & 0777) < 0) {
+		diag_fail_errno(d, "%s", to);
+		unlinkat(to_dir, to, 0);
+		return -1;
+	}
+	return 0;
+}
+
+int file_link_or_copy(
+	int from_dir, const char *from, int to_dir, const char *to, struct diag *d)
+{
+	if (linkat(from_dir, from, to_dir, to, 0) == 0)
+		return 0;
+	if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP)
+		return copy_to_new(from_dir, from, to_dir, to, d);
+	return diag_fail_errno(d, "%s", to);
+}
+
+int file_make_folders(const char *path, struct diag *d)
+{
+	char *copy = memory_strdup(path);
+	int rc = 0;
+
+	for (char *p = copy + 1; rc == 0; p++) {
+		char was = *p;
+
+		if (was != '/' && was != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+			rc = diag_fail_errno(d, "%s", copy);
+		*p = was;
+		if (was == '\0')
+			break;
+	}
+	free(copy);
+	return rc;
+}
+
+static int remove_children(int fd, const char *path, struct diag *d);
+
+int file_remove_tree(int dirfd, const char *path, struct diag *d)
+{
+	int fd, rc;
+
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return diag_fail_errno(d, "%s", path);
+	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES && fchmodat(dirfd, path, 0700, 0) == 0)
+		fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return diag_fail_errno(d, "%s", path);
+	rc = remove_children(fd, path, d);
+	if (rc == 0 && unlinkat(dirfd, path, AT_REMOVEDIR) < 0)
+		rc = diag_fail_errno(d, "%s", path);
+	return rc;
+}
+
+/* Takes ownership of fd. */
+static int remove_children(int fd, const char *path, struct diag *d)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e;
+	struct stat st;
+	int rc = 0;
+
+	if (!dir) {
+		close(fd);
+		return diag_fail_errno(d, "%s", path);
+	}
+	/* Some folders of a tree may lack write permission for their own owner. */
+	if (fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+		(void)!fchmod(fd, 0700);
+	while (rc == 0 && (errno = 0, e = readdir(dir))) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			rc = file_remove_tree(fd, e->d_name, d);
+	}
+	closedir(dir);
+	return rc;
+}
+
+char *file_cache_folder(struct diag *d)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+
+	if (xdg && xdg[0] == '/')
+		return memory_printf("%s/workunit", xdg);
+	if (home && home[0] == '/')
+		return memory_printf("%s/.cache/workunit", home);
+	diag_fail(d, "no cache folder: set HOME or XDG_CACHE_HOME to an absolute path");
+	return NULL;
+}
+
+char *file_program_folder(struct diag *d)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n < 0) {
+		diag_fail_errno(d, "/proc/self/exe");
+		return NULL;
+	}
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	slash[slash == path ? 1 : 0] = '\0';
+	return memory_strdup(path);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "memory.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES (64 * 1024)
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	size_t used, room;
+	alignas(max_align_t) char bytes[];
+};
+
+/* The one place besides main.c that ends the program: no caller could go on, and building
+ * a message takes memory. */
+static _Noreturn void out_of_memory(void)
+{
+	static const char text[] = "out of memory\n";
+
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(125);
+	_exit(125);
+}
+
+void *memory_alloc(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *memory_resize(void *old, size_t size)
+{
+	void *p = realloc(old, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+char *memory_strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+
+	return memcpy(memory_alloc(size), text, size);
+}
+
+char *memory_vprintf(const char *fmt, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		out_of_memory();
+	return text;
+}
+
+char *memory_printf(const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = memory_vprintf(fmt, args);
+	va_end(args);
+	return text;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	struct arena_chunk *c = a->chunks;
+	size_t need = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	void *p;
+
+	if (need < size)
+		out_of_memory();
+	if (!c || c->room - c->used < need) {
+		size_t room = need > CHUNK_BYTES ? need : CHUNK_BYTES;
+
+		c = memory_alloc(sizeof(*c) + room);
+		c->room = room;
+		c->next = a->chunks;
+		a->chunks = c;
+	}
+	p = c->bytes + c->used;
+	c->used += need;
+	return p;
+}
+
+char *arena_memdup(struct arena *a, const void *bytes, size_t size)
+{
+	char *p = arena_alloc(a, size + 1);
+
+	if (size)
+		memcpy(p, bytes, size);
+	return p;
+}
+
+char *arena_strdup(struct arena *a, const char *text)
+{
+	return arena_memdup(a, text, strlen(text));
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list args;
+	char *text, *copy;
+
+	va_start(args, fmt);
+	text = memory_vprintf(fmt, args);
+	va_end(args);
+	copy = arena_strdup(a, text);
+	free(text);
+	return copy;
+}
+
+void arena_clear(struct arena *a)
+{
+	struct arena_chunk *next;
+
+	for (struct arena_chunk *c = a->chunks; c; c = next) {
+		next = c->next;
+		free(c);
+	}
+	a->chunks = NULL;
+}
+
+void buffer_add(struct buffer *b, const void *bytes, size_t size)
+{
+	if (b->room - b->size <= size) {
+		if (size > SIZE_MAX / 4 - b->size)
+			out_of_memory();
+		b->room = (b->size + size + 1) * 3 / 2 + 256;
+		b->bytes = memory_resize(b->bytes, b->room);
+	}
+	if (size)
+		memcpy(b->bytes + b->size, bytes, size);
+	b->size += size;
+	b->bytes[b->size] = '\0';
+}
+
+void buffer_add_text(struct buffer *b, const char *text)
+{
+	buffer_add(b, text, strlen(text));
+}
+
+void buffer_printf(struct buffer *b, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = memory_vprintf(fmt, args);
+	va_end(args);
+	buffer_add_text(b, text);
+	free(text);
+}
+
+void buffer_clear(struct buffer *b)
+{
+	free(b->bytes);
+	*b = (struct buffer){0};
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base: a base recipe -> kernel and initrd in the user's store, named by content:
+ *
+ *     $XDG_CACHE_HOME/workunit/bases/DIGEST/{kernel,initrd,base.json}
+ *     $XDG_CACHE_HOME/workunit/packages/SHA256.deb
+ *     $XDG_CACHE_HOME/workunit/keys/KEY          holds the DIGEST that these inputs gave
+ *
+ * DIGEST is the SHA-256 of base.json, which holds the digests of the other files. */
+#ifndef COMPILER_BASE_H
+#define COMPILER_BASE_H
+
+#include <stdio.h>
+
+#include "common/diag.h"
+#include "common/digest.h"
+#include "common/memory.h"
+#include "plan.h"
+
+struct base {
+	const char *name;
+	const char *folder; /* absolute, in the store */
+	char digest[DIGEST_HEX];
+	const char *append;
+	int built; /* it was not in the store */
+};
+
+struct base_options {
+	int locked;		    /* refuse where a pinned package cannot be had */
+	int update;		    /* renew the lock from the archive */
+	const char *const *allowed; /* as in scan.h */
+	size_t allowed_count;
+	/* Says what is going on ("fetching busybox-static 1:1.35.0-4"), or a warning that
+	 * the user must see; NULL: silent. */
+	void (*say)(void *context, int warning, const char *text);
+	void *say_context;
+};
+
+/* Finds the base in the store, or builds it there: atomically, and without harm where
+ * another process builds it too. Strings live in a. */
+int base_build(const struct base_plan *plan, const struct base_options *o,
+	struct base *base, struct arena *a, struct diag *d);
+
+/* Calls each with every base in the store, sorted by name. */
+int base_list(int (*each)(const struct base *base, void *context), void *context,
+	struct diag *d);
+
+#endif

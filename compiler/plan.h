@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* plan: what a recipe says, with every default filled in and nothing of Lua left. Made by
+ * decode.h; everything in it belongs to one arena. Emitters get it as const.
+ *
+ *     recipe.lua ─sandbox▶ Lua tables ─decode▶ struct plan ─scan▶ struct tree ─▶ emitters
+ */
+#ifndef COMPILER_PLAN_H
+#define COMPILER_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/memory.h"
+
+/* Where in a recipe something was said, for messages: "sir.lua", 12, "app[2]". */
+struct place {
+	const char *file;
+	int line;
+	const char *field;
+};
+
+struct xattr {
+	const char *name; /* with its namespace: "user.origin" */
+	const void *value;
+	size_t size;
+};
+
+enum item_kind {
+	ITEM_PATH,	   /* file, folder or glob pattern on the host */
+	ITEM_TEXT,	   /* a file with these bytes */
+	ITEM_ARCHIVE,	   /* an archive's members, below dest */
+	ITEM_SYMLINK,	   /* dest -> source */
+	ITEM_HARDLINK,	   /* dest is another name of source (a dest of the same disk) */
+	ITEM_FOLDER,	   /* an empty folder */
+	ITEM_PACKAGE_FILE, /* bases only: one member of a Debian package */
+};
+
+/* One entry of `app`, `input` or a base's `initrd`. */
+struct item {
+	enum item_kind kind;
+	const char
+		*dest; /* path in the section, "" its top; NULL: the source's own name */
+	const char *source; /* path, text or target, by kind; package files: the member */
+	size_t source_size; /* ITEM_TEXT: its bytes */
+	const char *package; /* ITEM_PACKAGE_FILE: the package's name */
+	int mode; /* 0 to 07777, or -1: 0755 for folders and executables, else 0644 */
+	unsigned strip; /* ITEM_ARCHIVE: leading path components to drop */
+	const struct xattr *xattrs;
+	size_t xattr_count;
+	struct place place;
+};
+
+struct items {
+	const struct item *list;
+	size_t count;
+};
+
+/* A parameter's value: its type for params.json, its text for everything else. */
+enum value_type { VALUE_TEXT, VALUE_NUMBER, VALUE_BOOLEAN };
+
+struct value {
+	enum value_type type;
+	const char *text; /* "sir", "1.7", "42", "true" */
+};
+
+struct instance {
+	char id[13];		    /* WU_ID_DIGITS hex digits and a NUL */
+	const struct value *values; /* one for each of sweep.names, in that order */
+};
+
+struct sweep {
+	const char *const *names; /* sorted */
+	size_t name_count;
+	const struct instance *instances; /* in the recipe's order, no id twice */
+	size_t instance_count;
+};
+
+/* One launching script, as it goes to /scripts on the app disk. */
+struct script {
+	const char *name; /* "10-main": runs in order of name */
+	const char *text;
+};
+
+enum base_kind { BASE_NAME, BASE_PATH, BASE_INLINE };
+
+struct base_plan {
+	const char *name, *description;
+	const char *suite;	    /* "bookworm" */
+	const char *kernel_package; /* "linux-image-cloud-amd64" */
+	const char *const *modules; /* names without .ko, their dependencies left out */
+	size_t module_count;
+	struct items initrd;
+	const char *append; /* the kernel's command line */
+	int64_t epoch;
+	const char *recipe_path; /* the file that holds it: the lock lies beside it */
+	struct place place;
+};
+
+struct base_reference {
+	enum base_kind kind;
+	const char *text;	      /* the name, or the path relative to the recipe */
+	const struct base_plan *plan; /* BASE_INLINE */
+	struct place place;
+};
+
+struct machine {
+	unsigned cpus;
+	uint64_t memory_bytes;
+	uint64_t time_ms;    /* 0: no limit */
+	const char *network; /* "none" or "user" */
+	const char *user;    /* "nobody's own": "user" (WU_USER_ID) or "root" */
+};
+
+struct output {
+	uint64_t size_bytes;
+	const char *metrics; /* path below /output, or NULL */
+};
+
+/* A compiled unit{…}. */
+struct plan {
+	const char *recipe_path;   /* as given */
+	const char *recipe_folder; /* absolute */
+	const char *name, *description, *licence, *version;
+	const char *const *authors;
+	size_t author_count;
+	int64_t epoch; /* seconds: every time stamp in the unit */
+	struct base_reference base;
+	struct items app, input;
+	uint64_t app_size_bytes; /* 0: as small as holds it */
+	struct sweep sweep;
+	const struct script *scripts;
+	size_t script_count;
+	struct output output;
+	struct machine machine;
+	struct place place;
+};
+
+#endif
