@@ -162,19 +162,25 @@ int tree_measure(struct tree *t, struct node *n, struct diag *d)
 	return 0;
 }
 
+void tree_fill_text(struct node *n, const void *bytes, size_t size)
+{
+	int in_run = 0;
+
+	n->source = (struct source){.kind = SOURCE_MEMORY, .bytes = bytes};
+	n->size = size;
+	n->data_blocks = n->data_runs = 0;
+	digest_of_bytes(bytes, size, n->sha256);
+	count_blocks(n, bytes, size, &in_run);
+	n->measured = 1;
+}
+
 struct node *tree_add_text(struct tree *t, const char *path, const void *bytes,
 	size_t size, mode_t mode, const struct place *place, struct diag *d)
 {
 	struct node *n = tree_add(t, path, NODE_FILE, mode, place, d);
-	int in_run = 0;
 
-	if (!n)
-		return NULL;
-	n->source = (struct source){.kind = SOURCE_MEMORY, .bytes = bytes};
-	n->size = size;
-	digest_of_bytes(bytes, size, n->sha256);
-	count_blocks(n, bytes, size, &in_run);
-	n->measured = 1;
+	if (n)
+		tree_fill_text(n, bytes, size);
 	return n;
 }
 

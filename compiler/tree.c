@@ -219,6 +219,15 @@ struct node *tree_add(struct tree *t, const char *path, enum node_type type, mod
 	return n;
 }
 
+mode_t tree_mode(const struct item *item, mode_t mode, int keep_special_modes)
+{
+	mode_t special = keep_special_modes ? mode & 07000 : 0;
+
+	if (item->mode >= 0)
+		return (mode_t)item->mode;
+	return (mode & 0111 ? 0755 : 0644) | special;
+}
+
 struct node *tree_find(const struct tree *t, const char *path)
 {
 	struct node *n = t->root;

@@ -92,6 +92,11 @@ struct node *tree_add(struct tree *t, const char *path, enum node_type type, mod
 /* A file with these bytes; text must live as long as the tree. Its digest is set. */
 struct node *tree_add_text(struct tree *t, const char *path, const void *bytes,
 	size_t size, mode_t mode, const struct place *place, struct diag *d);
+/* Makes these bytes the contents of a NODE_FILE; they must live as long as the tree. */
+void tree_fill_text(struct node *n, const void *bytes, size_t size);
+/* The mode that a file gets whose source has this one: the item's, else 0644, or 0755
+ * where anyone may execute it, with the special bits if they are kept. */
+mode_t tree_mode(const struct item *item, mode_t mode, int keep_special_modes);
 /* The node at a path, or NULL. */
 struct node *tree_find(const struct tree *t, const char *path);
 /* Takes from a node what it is, so that the caller may make it another file, symlink or

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "common/file.h"
+#include "place.h"
+
+#define READ_BYTES (256 * 1024)
+
+struct import {
+	struct tree *tree;
+	const char *top, *name;
+	const struct item *item;
+	int keep_special_modes;
+	struct archive *archive;
+	gzFile gzip; /* what the archive is read through if it is gzip, else NULL */
+	char *chunk;
+	struct arena scratch;
+	struct diag *diag;
+};
+
+static int fail(struct import *m, const char *member, const char *what)
+{
+	if (member)
+		return place_fail(
+			m->diag, &m->item->place, "%s: %s: %s", m->name, member, what);
+	return place_fail(m->diag, &m->item->place, "%s: %s", m->name, what);
+}
+
+static int fail_archive(struct import *m, const char *member)
+{
+	const char *text = archive_error_string(m->archive);
+
+	return fail(m, member, text ? text : "damaged archive");
+}
+
+/* libarchive does not look at gzip's checksum; zlib does. */
+static la_ssize_t read_gzip(struct archive *a, void *context, const void **bytes)
+{
+	struct import *m = context;
+	int n = gzread(m->gzip, m->chunk, READ_BYTES), code;
+	const char *text;
+
+	*bytes = m->chunk;
+	if (n >= 0) {
+		text = gzerror(m->gzip, &code);
+		if (n > 0 || code == Z_OK || code == Z_STREAM_END)
+			return n;
+	}
+	text = gzerror(m->gzip, &code);
+	archive_set_error(
+		a, EIO, "%s", code == Z_BUF_ERROR ? "the gzip data end too early" : text);
+	return -1;
+}
+
+static int is_gzip(int fd)
+{
+	unsigned char magic[2];
+
+	return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+/* Only what needs no helper programs: libarchive would start them for other filters. */
+static struct archive *make_reader(void)
+{
+	struct archive *a = archive_read_new();
+
+	if (a && archive_read_support_format_tar(a) == ARCHIVE_OK &&
+		archive_read_support_format_zip_seekable(a) == ARCHIVE_OK &&
+		archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
+		archive_read_support_filter_xz(a) == ARCHIVE_OK &&
+		archive_read_support_filter_zstd(a) == ARCHIVE_OK)
+		return a;
+	archive_read_free(a);
+	return NULL;
+}
+
+static int open_archive(struct import *m, int fd)
+{
+	int rc;
+
+	m->archive = make_reader();
+	if (!m->archive)
+		return fail(m, NULL, "libarchive lacks a format that is needed");
+	if (!is_gzip(fd)) {
+		rc = archive_read_open_fd(m->archive, fd, READ_BYTES);
+	} else {
+		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+		m->gzip = copy < 0 ? NULL : gzdopen(copy, "rb");
+		if (!m->gzip) {
+			file_close(&copy);
+			return fail(m, NULL, strerror(errno));
+		}
+		gzbuffer(m->gzip, READ_BYTES);
+		m->chunk = memory_alloc(READ_BYTES);
+		rc = archive_read_open(m->archive, m, NULL, read_gzip, NULL);
+	}
+	return rc == ARCHIVE_OK ? 0 : fail_archive(m, NULL);
+}
+
+/* The member's path below top: "" for its top, NULL where strip leaves nothing; -1 in
+ * *bad where it would lead out. */
+static const char *clean_path(struct import *m, const char *member, int *bad)
+{
+	char *out = arena_alloc(&m->scratch, strlen(member) + 1);
+	unsigned strip = m->item->strip;
+	size_t n = 0, parts = 0;
+
+	*bad = *member == '/';
+	for (const char *p = member; *p && !*bad;) {
+		size_t size = strcspn(p, "/");
+
+		if (size == 2 && strncmp(p, "..", 2) == 0)
+			*bad = 1;
+		else if (size && !(size == 1 && *p == '.') && parts++ >= strip) {
+			if (n)
+				out[n++] = '/';
+			memcpy(out + n, p, size);
+			n += size;
+		}
+		p += size + (p[size] == '/');
+	}
+	if (*bad)
+		return NULL;
+	return parts < strip || (parts == strip && strip) ? NULL : out;
+}
+
+static const char *tree_path_of(struct import *m, const char *clean)
+{
+	if (!*m->top || !*clean)
+		return *clean ? clean : m->top;
+	return arena_printf(&m->scratch, "%s/%s", m->top, clean);
+}
+
+/* As tar does, a later member takes the name of an earlier one, but not a folder's. */
+static struct node *place_node(
+	struct import *m, const char *path, enum node_type type, mode_t mode)
+{
+	struct node *n = tree_find(m->tree, path);
+
+	if (n && n->item == m->item && n->type != NODE_FOLDER && type != NODE_FOLDER) {
+		tree_reset(m->tree, n, type, mode);
+		return n;
+	}
+	n = tree_add(m->tree, path, type, mode, &m->item->place, m->diag);
+	if (n)
+		n->item = m->item;
+	return n;
+}
+
+static int write_spool(struct import *m, const void *bytes, size_t size, uint64_t offset)
+{
+	if (file_write_at(m->tree->spool, bytes, size, (off_t)offset) < 0)
+		return diag_fail_errno(
+			m->diag, "the temporary file for the contents of %s", m->name);
+	return 0;
+}
+
+/* Writes the member's data to the end of the spool, holes as holes. */
+static int copy_data(struct import *m, const char *member, uint64_t *size)
+{
+	uint64_t start = m->tree->spool_size, end = 0;
+	const void *bytes;
+	la_int64_t offset;
+	size_t count;
+	int rc;
+
+	while ((rc = archive_read_data_block(m->archive, &bytes, &count, &offset)) ==
+		ARCHIVE_OK) {
+		if (write_spool(m, bytes, count, start + (uint64_t)offset) < 0)
+			return -1;
+		if ((uint64_t)offset + count > end)
+			end = (uint64_t)offset + count;
+	}
+	if (rc != ARCHIVE_EOF)
+		return fail_archive(m, member);
+	if (end > *size)
+		*size = end;
+	/* Blocks of one file begin with a block of the spool: its holes can be holes. */
+	m->tree->spool_size = (start + *size + TREE_BLOCK - 1) / TREE_BLOCK * TREE_BLOCK;
+	if (ftruncate(m->tree->spool, (off_t)m->tree->spool_size) < 0)
+		return diag_fail_errno(
+			m->diag, "the temporary file for the contents of %s", m->name);
+	return 0;
+}
+
+/* The item's attributes, and of the member's own those that users may set. */
+static void add_xattrs(struct import *m, struct node *n, struct archive_entry *e)
+{
+	size_t room = m->item->xattr_count + (size_t)archive_entry_xattr_reset(e);
+	struct arena *a = &m->tree->arena;
+	struct xattr *list;
+	const char *name;
+	const void *value;
+	size_t size;
+
+	n->xattrs = m->item->xattrs;
+	n->xattr_count = m->item->xattr_count;
+	if (room == n->xattr_count)
+		return;
+	list = arena_alloc(a, room * sizeof(*list));
+	n->xattr_count = 0;
+	while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
+		int given = 0;
+
+		for (size_t i = 0; i < m->item->xattr_count; i++)
+			given |= strcmp(m->item->xattrs[i].name, name) == 0;
+		if (given || strncmp(name, "user.", 5) != 0)
+			continue;
+		list[n->xattr_count++] = (struct xattr){
+			.name = arena_strdup(a, name),
+			.value = arena_memdup(a, value, size),
+			.size = size,
+		};
+	}
+	for (size_t i = 0; i < m->item->xattr_count; i++)
+		list[n->xattr_count++] = m->item->xattrs[i];
+	n->xattrs = list;
+}
+
+static int add_file(
+	struct import *m, const char *path, const char *member, struct archive_entry *e)
+{
+	mode_t mode = tree_mode(m->item, archive_entry_perm(e), m->keep_special_modes);
+	uint64_t size =
+		archive_entry_size_is_set(e) ? (uint64_t)archive_entry_size(e) : 0;
+	struct source source = {.kind = SOURCE_SPOOL};
+	struct node *n;
+
+	if (tree_open_spool(m->tree, m->diag) < 0)
+		return -1;
+	source.offset = m->tree->spool_size;
+	n = place_node(m, path, NODE_FILE, mode);
+	if (!n || copy_data(m, member, &size) < 0)
+		return -1;
+	n->size = size;
+	n->source = source;
+	add_xattrs(m, n, e);
+	return tree_measure(m->tree, n, m->diag);
+}
+
+static int add_hardlink(
+	struct import *m, const char *path, const char *member, const char *target)
+{
+	const char *clean;
+	struct node *to, *n;
+	int bad;
+
+	clean = clean_path(m, target, &bad);
+	to = clean ? tree_find(m->tree, tree_path_of(m, clean)) : NULL;
+	if (!to || to->item != m->item ||
+		(to->type != NODE_FILE && to->type != NODE_HARDLINK))
+		return fail(m, member,
+			arena_printf(&m->scratch,
+				"a hard link to %s, which is no earlier file in it",
+				target));
+	if (to == tree_find(m->tree, path))
+		return 0;
+	n = place_node(m, path, NODE_HARDLINK, to->mode);
+	if (!n)
+		return -1;
+	tree_link(n, to);
+	return 0;
+}
+
+static int add_symlink(
+	struct import *m, const char *path, const char *member, const char *target)
+{
+	struct node *n;
+
+	if (!target || !*target || strlen(target) > TREE_PATH_MAX)
+		return fail(m, member, "a symbolic link without a usable target");
+	n = place_node(m, path, NODE_SYMLINK, 0777);
+	if (!n)
+		return -1;
+	n->target = arena_strdup(&m->tree->arena, target);
+	return 0;
+}
+
+static int add_folder(struct import *m, const char *path, mode_t mode)
+{
+	mode_t special = m->keep_special_modes ? mode & 07000 : 0;
+	struct node *n = tree_find(m->tree, path);
+
+	if (n && n->type == NODE_FOLDER && !n->implied && n->item != m->item)
+		return 0; /* what the recipe says of it counts */
+	return place_node(m, path, NODE_FOLDER, 0755 | special) ? 0 : -1;
+}
+
+static int add_member(struct import *m, struct archive_entry *e)
+{
+	const char *member = archive_entry_pathname(e), *clean, *path;
+	const char *hardlink = archive_entry_hardlink(e);
+	int bad;
+
+	if (!member)
+		return fail(m, NULL, "a member whose name cannot be read");
+	clean = clean_path(m, member, &bad);
+	if (bad)
+		return fail(m, member, "expected a path inside the archive's folder");
+	if (!clean)
+		return 0;
+	path = tree_path_of(m, clean);
+	if (hardlink)
+		return add_hardlink(m, path, member, hardlink);
+	switch (archive_entry_filetype(e)) {
+	case AE_IFREG:
+		return add_file(m, path, member, e);
+	case AE_IFDIR:
+		return add_folder(m, path, archive_entry_perm(e));
+	case AE_IFLNK:
+		return add_symlink(m, path, member, archive_entry_symlink(e));
+	default:
+		return fail(m, member,
+			"expected files, folders and links, found a device or pipe");
+	}
+}
+
+/* Reads what follows the last member, so that checksums at the end are looked at. */
+static int drain(struct import *m)
+{
+	const void *bytes;
+	la_ssize_t n = 0;
+
+	while (m->gzip && (n = read_gzip(m->archive, m, &bytes)) > 0)
+		;
+	return n < 0 ? fail_archive(m, NULL) : 0;
+}
+
+static int add_members(struct import *m)
+{
+	struct archive_entry *e;
+	int rc, failed = 0;
+
+	/* A warning is a header field that the C locale cannot show, kept as bytes. */
+	while ((rc = archive_read_next_header(m->archive, &e)) == ARCHIVE_OK ||
+		rc == ARCHIVE_WARN) {
+		size_t before = m->diag->count;
+
+		if (add_member(m, e) < 0)
+			failed = -1;
+		arena_clear(&m->scratch);
+		if (m->diag->count - before > 0 && archive_errno(m->archive) != 0)
+			return -1; /* one line for a damaged archive */
+	}
+	if (rc != ARCHIVE_EOF)
+		return fail_archive(m, NULL);
+	return failed < 0 ? -1 : drain(m);
+}
+
+static int same_file(const struct stat *x, const struct stat *y)
+{
+	return x->st_size == y->st_size && x->st_mtim.tv_sec == y->st_mtim.tv_sec &&
+	       x->st_mtim.tv_nsec == y->st_mtim.tv_nsec &&
+	       x->st_ctim.tv_sec == y->st_ctim.tv_sec &&
+	       x->st_ctim.tv_nsec == y->st_ctim.tv_nsec;
+}
+
+static int import_from(struct import *m, int fd)
+{
+	struct stat before, after;
+
+	if (fstat(fd, &before) < 0)
+		return fail(m, NULL, strerror(errno));
+	if (add_folder(m, m->top, 0755) < 0 || open_archive(m, fd) < 0 ||
+		add_members(m) < 0)
+		return -1;
+	if (fstat(fd, &after) < 0 || !same_file(&before, &after))
+		return fail(m, NULL, "changed while it was read");
+	return 0;
+}
+
+int archive_add(struct tree *t, const char *top, const char *path, const char *name,
+	const struct item *item, int keep_special_modes, struct diag *d)
+{
+	struct import m = {
+		.tree = t,
+		.top = top,
+		.name = name,
+		.item = item,
+		.keep_special_modes = keep_special_modes,
+		.diag = d,
+	};
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* Else libarchive turns names into the user's character set, and on the way
+	 * composes their accents: in the C locale they stay bytes. */
+	locale_t bytes = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	locale_t old = uselocale(bytes);
+	int rc = fd < 0 ? fail(&m, NULL, strerror(errno)) : import_from(&m, fd);
+
+	archive_read_free(m.archive);
+	if (m.gzip)
+		gzclose_r(m.gzip);
+	free(m.chunk);
+	arena_clear(&m.scratch);
+	uselocale(old);
+	freelocale(bytes);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* match: host paths for a pattern, and the name that a missing one may have meant. Bytes
+ * decide, never the locale. */
+#ifndef COMPILER_MATCH_H
+#define COMPILER_MATCH_H
+
+#include <stddef.h>
+
+#include "common/diag.h"
+#include "common/memory.h"
+
+struct matches {
+	const char **paths; /* sorted by bytes */
+	size_t count;
+	const char **folders; /* those that were read to find them */
+	size_t folder_count;
+};
+
+/* The entries of a folder without "." and "..", sorted; NULL with errno set. */
+const char **match_list_folder(const char *path, size_t *count, struct arena *a);
+
+/* 1 where the text has one of * ? [ */
+int match_is_pattern(const char *text);
+
+/* What `pattern`, relative to `folder` or absolute, names: * ? [ ] and \ within a part;
+ * a leading dot is matched by a dot only. Paths come out as folder/…; no match is no
+ * error. Strings live in a. */
+int match_expand(const char *folder, const char *pattern, struct matches *m,
+	struct arena *a, struct diag *d);
+
+/* Where a part of path, relative to `folder` or absolute, does not exist and its folder
+ * has a name at most two edits away: the path with that name in its place, else NULL. */
+const char *match_nearest(const char *folder, const char *path, struct arena *a);
+
+#endif
