@@ -9,6 +9,7 @@
 #ifndef COMPILER_BASE_H
 #define COMPILER_BASE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/diag.h"
@@ -16,17 +17,26 @@
 #include "common/memory.h"
 #include "plan.h"
 
+struct base_file {
+	const char *name; /* "kernel" */
+	uint64_t size_bytes;
+	char sha256[DIGEST_HEX];
+};
+
 struct base {
 	const char *name;
 	const char *folder; /* absolute, in the store */
 	char digest[DIGEST_HEX];
 	const char *append;
+	const struct base_file *files; /* sorted by name; base.json is not among them */
+	size_t file_count;
 	int built; /* it was not in the store */
 };
 
 struct base_options {
-	int locked;		    /* refuse where a pinned package cannot be had */
-	int update;		    /* renew the lock from the archive */
+	int locked;    /* refuse where a pinned package cannot be had */
+	int update;    /* renew the lock from the archive */
+	int find_only; /* build nothing: base->folder is NULL if not in the store */
 	const char *const *allowed; /* as in scan.h */
 	size_t allowed_count;
 	/* Says what is going on ("fetching busybox-static 1:1.35.0-4"), or a warning that

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lock: the Debian packages that a base is built from, pinned by version and SHA-256, in
+ * a file beside the recipe: mini.lua has mini.lock. */
+#ifndef COMPILER_LOCK_H
+#define COMPILER_LOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/diag.h"
+#include "common/digest.h"
+#include "common/memory.h"
+
+/* One package. Its fields are safe to use in arguments, file names and URIs. */
+struct pin {
+	const char *asked; /* what the recipe names; often `name`, or a metapackage */
+	const char *name, *version, *architecture;
+	const char *archive; /* "debian" or "debian-security" */
+	const char *path;    /* below the archive: "pool/main/b/busybox/…" */
+	uint64_t size_bytes;
+	char sha256[DIGEST_HEX];
+};
+
+struct lock {
+	const char *suite; /* NULL: there is no lock file */
+	struct pin *pins;  /* sorted by what was asked for */
+	size_t count;
+};
+
+/* "recipes/mini.lock" for "recipes/mini.lua". */
+const char *lock_path(const char *recipe_path, struct arena *a);
+
+/* Reads a lock file; one that is not there gives an empty lock. Strings live in a. */
+int lock_read(const char *path, struct lock *l, struct arena *a, struct diag *d);
+/* The same of a text in memory. */
+int lock_parse(const char *text, size_t size, const char *path, struct lock *l,
+	struct arena *a, struct diag *d);
+
+/* Writes it, atomically; leaves a file alone that says the same already. */
+int lock_write(
+	const char *path, const struct lock *l, const char *base_name, struct diag *d);
+/* The text that lock_write gives the file. */
+void lock_format(const struct lock *l, const char *base_name, struct buffer *b);
+
+/* The pin of what a recipe asks for, or NULL. */
+const struct pin *lock_find(const struct lock *l, const char *asked);
+/* Adds a pin, or replaces the one with the same `asked`. */
+void lock_set(struct lock *l, const struct pin *pin, struct arena *a);
+
+/* Whether a text may be a package's or a suite's name: no option, no path. */
+int lock_is_name(const char *text);
+
+/* Checks every field of a pin. Returns NULL, or what is wrong with which field. */
+const char *lock_check_pin(const struct pin *pin);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/quantity.h"
+#include "place.h"
+
+void supply_say(const struct base_options *o, int warning, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	if (!o->say)
+		return;
+	va_start(args, fmt);
+	text = memory_vprintf(fmt, args);
+	va_end(args);
+	o->say(o->say_context, warning, text);
+	free(text);
+}
+
+const char *supply_place(const struct pin *pin, struct arena *a)
+{
+	return arena_printf(a, "packages/%s.deb", pin->sha256);
+}
+
+const char *supply_label(const struct pin *pin, struct arena *a)
+{
+	return arena_printf(a, "%s %s", pin->name, pin->version);
+}
+
+const struct pin *supply_find(const struct supply *s, const char *asked)
+{
+	return lock_find(&s->lock, asked);
+}
+
+/* The mirror is asked for one thing after the other, and opened for the first. */
+static int need_mirror(struct supply *s, struct diag *d)
+{
+	if (s->mirror_is_open)
+		return 0;
+	s->mirror_is_open = 1;
+	return mirror_open(&s->mirror, s->store, s->plan->suite, d);
+}
+
+/* One line: what was needed, why it cannot be had, what to do. Takes why's lines. */
+static int fail_offline(
+	const struct supply *s, const char *needed, struct diag *why, struct diag *d)
+{
+	diag_fail(d,
+		"base %s needs %s, and the mirror does not answer: %s; connect to the "
+		"network, or name a mirror in WU_DEBIAN_MIRROR, and try again",
+		s->plan->name, needed, why->count > 0 ? why->lines[0].text : "?");
+	diag_clear(why);
+	return -1;
+}
+
+static int update_indexes(struct supply *s, const char *needed, struct diag *d)
+{
+	struct diag why = {0};
+
+	if (need_mirror(s, d) < 0)
+		return -1;
+	if (s->mirror.updated)
+		return 0;
+	supply_say(s->options, 0, "reading the indexes of %s at %s", s->plan->suite,
+		s->mirror.root);
+	if (mirror_update(&s->mirror, &why) < 0)
+		return fail_offline(s, needed, &why, d);
+	return 0;
+}
+
+static int find_newest(
+	struct supply *s, const char *asked, struct pin *pin, struct diag *d)
+{
+	int kernel = strcmp(asked, s->plan->kernel_package) == 0;
+
+	if (update_indexes(s, asked, d) < 0)
+		return -1;
+	return mirror_find(&s->mirror, asked, kernel, pin, s->arena, d);
+}
+
+/* Keeps the pin that the old lock has for this package, or finds the newest. */
+static int pin_package(struct supply *s, const struct lock *old, const char *asked,
+	const struct place *place, struct diag *d)
+{
+	const struct pin *known = s->options->update ? NULL : lock_find(old, asked);
+	struct pin pin;
+
+	if (lock_find(&s->lock, asked))
+		return 0;
+	if (!lock_is_name(asked))
+		return place_fail(d, place,
+			"expected the name of a Debian package, got \"%s\"", asked);
+	if (!known && s->options->find_only) {
+		s->incomplete = 1;
+		return 0;
+	}
+	if (!known && s->options->locked)
+		return diag_fail(d, "%s: does not pin %s, and --locked allows no other",
+			s->lock_path, asked);
+	if (known) {
+		pin = *known;
+	} else {
+		if (find_newest(s, asked, &pin, d) < 0)
+			return -1;
+		s->lock_is_new = 1;
+	}
+	lock_set(&s->lock, &pin, s->arena);
+	return 0;
+}
+
+static int pin_all(struct supply *s, const struct lock *old, struct diag *d)
+{
+	const struct items *items = &s->plan->initrd;
+
+	if (pin_package(s, old, s->plan->kernel_package, &s->plan->place, d) < 0)
+		return -1;
+	for (size_t i = 0; i < items->count; i++) {
+		const struct item *item = &items->list[i];
+
+		if (item->kind == ITEM_PACKAGE_FILE &&
+			pin_package(s, old, item->package, &item->place, d) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Before the work, not after it: can the lock be written where it belongs? */
+static int check_writable(const struct supply *s, struct diag *d)
+{
+	const char *slash = strrchr(s->lock_path, '/');
+	const char *folder = slash ? arena_memdup(s->arena, s->lock_path,
+					     (size_t)(slash - s->lock_path) + 1)
+				   : ".";
+
+	if (faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0)
+		return 0;
+	return diag_fail_errno(d,
+		"%s: the lock has its place beside the recipe; copy the recipe to a "
+		"folder of your own: %s",
+		s->lock_path, folder);
+}
+
+int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
+	const struct base_options *o, struct arena *a, struct diag *d)
+{
+	struct lock old;
+
+	*s = (struct supply){.plan = plan, .options = o, .store = store, .arena = a};
+	s->mirror.folder.fd = -1;
+	s->lock_path = lock_path(plan->recipe_path, a);
+	s->lock.suite = plan->suite;
+	if (!lock_is_name(plan->suite))
+		return place_fail(d, &plan->place,
+			"suite: expected the name of a Debian release, got \"%s\"",
+			plan->suite);
+	if (o->locked && o->update)
+		return diag_fail(d, "--locked and --update exclude each other");
+	if (lock_read(s->lock_path, &old, a, d) < 0)
+		return -1;
+	if (old.suite && strcmp(old.suite, plan->suite) != 0) {
+		if (o->locked)
+			return diag_fail(d, "%s: pins packages of %s, the recipe says %s",
+				s->lock_path, old.suite, plan->suite);
+		old = (struct lock){0};
+	}
+	if (o->update && check_writable(s, d) < 0)
+		return -1;
+	if (pin_all(s, &old, d) < 0)
+		return -1;
+	return s->lock_is_new && !o->update ? check_writable(s, d) : 0;
+}
+
+void supply_close(struct supply *s)
+{
+	if (s->mirror_is_open)
+		mirror_close(&s->mirror);
+	s->mirror_is_open = 0;
+}
+
+/* 1 where the store has it whole; what is damaged counts as not there. */
+static int is_in_store(struct supply *s, const struct pin *pin)
+{
+	const char *place = supply_place(pin, s->arena);
+	struct diag ignored = {0};
+	char sha256[DIGEST_HEX];
+	uint64_t size;
+	int whole = 0;
+
+	if (digest_of_file(s->store->fd, place, sha256, &size, &ignored) == 0) {
+		whole = strcmp(sha256, pin->sha256) == 0;
+		if (!whole)
+			supply_say(s->options, 1, "%s/%s is damaged; fetching %s again",
+				s->store->path, place, pin->name);
+	}
+	diag_clear(&ignored);
+	return whole;
+}
+
+static int download(struct supply *s, const struct pin *pin, struct diag *d)
+{
+	char size[QUANTITY_TEXT];
+
+	supply_say(s->options, 0, "fetching %s (%s)", supply_label(pin, s->arena),
+		quantity_format_size(pin->size_bytes, size));
+	return mirror_download(&s->mirror, pin, d);
+}
+
+static int substitute(struct supply *s, struct pin *pin, struct diag *d)
+{
+	struct pin newest;
+
+	if (find_newest(s, pin->asked, &newest, d) < 0)
+		return -1;
+	if (s->options->locked)
+		return diag_fail(d,
+			"%s: %s has left the archive, which has %s now; --locked allows "
+			"no "
+			"other: `wuc base build --update %s` renews the lock",
+			s->lock_path, supply_label(pin, s->arena),
+			supply_label(&newest, s->arena), s->plan->name);
+	supply_say(s->options, 1,
+		"%s: %s has left the archive; building from %s, so digests differ; "
+		"`wuc base build --update %s` renews the lock",
+		s->lock_path, supply_label(pin, s->arena),
+		supply_label(&newest, s->arena), s->plan->name);
+	*pin = newest;
+	s->substituted = 1;
+	if (is_in_store(s, pin))
+		return 0;
+	return download(s, pin, d);
+}
+
+/* A failed download has one of three causes: no network, a package that is gone, or a
+ * mirror that gives something else. The indexes tell which. */
+static int explain(struct supply *s, struct pin *pin, struct diag *why, struct diag *d)
+{
+	const char *label = supply_label(pin, s->arena);
+	struct diag update = {0};
+	int listed;
+
+	if (mirror_update(&s->mirror, &update) < 0) {
+		diag_clear(&update);
+		return fail_offline(s, label, why, d);
+	}
+	listed = mirror_lists(&s->mirror, pin, d);
+	if (listed == 0) {
+		diag_clear(why);
+		return substitute(s, pin, d);
+	}
+	if (listed > 0)
+		diag_fail(d, "base %s needs %s: %s", s->plan->name, label,
+			why->count > 0 ? why->lines[0].text : "?");
+	diag_clear(why);
+	return -1;
+}
+
+static int fetch(struct supply *s, struct pin *pin, struct diag *d)
+{
+	struct diag why = {0};
+
+	if (is_in_store(s, pin))
+		return 0;
+	if (need_mirror(s, d) < 0)
+		return -1;
+	if (download(s, pin, &why) == 0)
+		return 0;
+	return explain(s, pin, &why, d);
+}
+
+int supply_fetch(struct supply *s, struct diag *d)
+{
+	for (size_t i = 0; i < s->lock.count; i++) {
+		if (fetch(s, &s->lock.pins[i], d) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int supply_keep_lock(struct supply *s, struct diag *d)
+{
+	if (!s->lock_is_new || s->substituted)
+		return 0;
+	if (lock_write(s->lock_path, &s->lock, s->plan->name, d) < 0)
+		return -1;
+	supply_say(s->options, 0, "%s pins %zu package%s", s->lock_path, s->lock.count,
+		s->lock.count == 1 ? "" : "s");
+	return 0;
+}

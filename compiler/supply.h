@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* supply: the Debian packages that a base needs: which ones, by its recipe and its lock;
+ * then each of them in the store, from the mirror where it is not there yet. */
+#ifndef COMPILER_SUPPLY_H
+#define COMPILER_SUPPLY_H
+
+#include "base.h"
+#include "lock.h"
+#include "mirror.h"
+#include "store.h"
+
+struct supply {
+	const struct base_plan *plan;
+	const struct base_options *options;
+	struct store *store;
+	struct arena *arena;
+	const char *lock_path;
+	struct lock lock; /* what is pinned, for exactly what the recipe asks for */
+	int lock_is_new;  /* it says something else than the file */
+	int substituted;  /* a pinned package is gone; a newer one is used */
+	int incomplete;	  /* options->find_only, and the lock does not pin all */
+	struct mirror mirror;
+	int mirror_is_open;
+};
+
+/* Reads the lock, and asks the mirror where it is to be renewed or does not pin all. */
+int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
+	const struct base_options *o, struct arena *a, struct diag *d);
+void supply_close(struct supply *s);
+
+/* Brings all packages to the store. Where a pinned one has left the archive the newest
+ * takes its place in s->lock, with a warning; with options->locked that is an error. */
+int supply_fetch(struct supply *s, struct diag *d);
+
+/* Writes the lock file where it has changed for another reason than a substitution. */
+int supply_keep_lock(struct supply *s, struct diag *d);
+
+/* The pin of what the recipe asks for. */
+const struct pin *supply_find(const struct supply *s, const char *asked);
+/* "packages/SHA256.deb" in the store. */
+const char *supply_place(const struct pin *pin, struct arena *a);
+/* "busybox-static 1:1.35.0-4" for messages. */
+const char *supply_label(const struct pin *pin, struct arena *a);
+
+/* Says a line to the options' listener, if there is one. */
+void supply_say(const struct base_options *o, int warning, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif
