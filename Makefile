@@ -29,37 +29,114 @@ COMMON_SOURCES := \
 	common/digest.c \
 	common/file.c \
 	common/memory.c \
-	common/quantity.c
+	common/quantity.c \
+	common/workdir.c
 
 COMPILER_SOURCES := \
-	compiler/main.c
+	compiler/archive.c \
+	compiler/arguments.c \
+	compiler/base.c \
+	compiler/base_recipe.c \
+	compiler/cmd_base.c \
+	compiler/cmd_build.c \
+	compiler/cmd_check.c \
+	compiler/cmd_inspect.c \
+	compiler/control.c \
+	compiler/cpio.c \
+	compiler/decode.c \
+	compiler/depfile.c \
+	compiler/embed.c \
+	compiler/ext4.c \
+	compiler/ext4_contents.c \
+	compiler/ext4_image.c \
+	compiler/ext4_io.c \
+	compiler/host.c \
+	compiler/initrd.c \
+	compiler/kernel.c \
+	compiler/lock.c \
+	compiler/main.c \
+	compiler/manifest.c \
+	compiler/match.c \
+	compiler/mirror.c \
+	compiler/modules.c \
+	compiler/package.c \
+	compiler/params.c \
+	compiler/place.c \
+	compiler/process.c \
+	compiler/reasons.c \
+	compiler/recipe.c \
+	compiler/record.c \
+	compiler/resolve.c \
+	compiler/sandbox.c \
+	compiler/scan.c \
+	compiler/script.c \
+	compiler/source.c \
+	compiler/store.c \
+	compiler/supply.c \
+	compiler/tree.c \
+	compiler/tree_list.c \
+	compiler/unit.c
 
-LUA_MODULES :=
+# What compiler/embed.c carries inside the binary.
+EMBEDDED := \
+	lua/reader.lua \
+	lua/recipe.lua \
+	lua/sandbox.lua \
+	lua/section.lua \
+	lua/shell.lua \
+	lua/sweep.lua \
+	lua/text.lua \
+	lua/where.lua \
+	compiler/run.sh.in
 
 HOST_SOURCES := \
 	runtime/host/main.c
 
 GUEST_SOURCES := \
-	runtime/guest/main.c
+	runtime/guest/arguments.c \
+	runtime/guest/clock.c \
+	runtime/guest/disks.c \
+	runtime/guest/entropy.c \
+	runtime/guest/folder.c \
+	runtime/guest/launch.c \
+	runtime/guest/main.c \
+	runtime/guest/mounts.c \
+	runtime/guest/output.c \
+	runtime/guest/parameters.c \
+	runtime/guest/port.c \
+	runtime/guest/power.c \
+	runtime/guest/processes.c \
+	runtime/guest/progress.c \
+	runtime/guest/record.c \
+	runtime/guest/relay.c \
+	runtime/guest/say.c \
+	runtime/guest/scripts.c \
+	runtime/guest/system.c \
+	runtime/guest/text.c \
+	runtime/guest/watch.c
 
-COMPILER_PACKAGES := ext2fs libisofs-1 lua5.4 jansson libarchive libcrypto libelf
+COMPILER_PACKAGES := ext2fs libisofs-1 lua5.4 jansson libarchive libcrypto libelf zlib
 HOST_PACKAGES := ext2fs jansson libseccomp libcrypto
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-packages = $(shell pkg-config $(1) $(2))
+COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PACKAGES) 2>/dev/null) -lcom_err
+HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES) 2>/dev/null) -lcom_err
+INCLUDES := $(shell pkg-config --cflags-only-I $(COMPILER_PACKAGES) $(HOST_PACKAGES) 2>/dev/null)
 
 $(BUILD)/wuc: $(call objects,$(COMMON_SOURCES) $(COMPILER_SOURCES))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(call packages,--libs,$(COMPILER_PACKAGES)) -lcom_err
+	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
 
 $(BUILD)/wurun: $(call objects,$(COMMON_SOURCES) $(HOST_SOURCES))
 	$(call say,LD,$@)
-	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(call packages,--libs,$(HOST_PACKAGES)) -lcom_err
+	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(PROJECT_CFLAGS) $(INCLUDES) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/compiler/embed.o: $(EMBEDDED)
 
 # The agent runs in guests of any kind: static, small, and the same bytes wherever it is built.
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Os -static -ffunction-sections \

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* arguments: what the host says on the kernel's command line. */
+#ifndef GUEST_ARGUMENTS_H
+#define GUEST_ARGUMENTS_H
+
+#include <stdint.h>
+
+struct arguments {
+	uint64_t time_ms; /* 0: no limit */
+	int as_root;
+	int probe;
+};
+
+/* Reads a command line, which is taken apart; of an argument given twice the last counts.
+ * Returns 0, or -1 where a value is none that it can have. */
+int arguments_parse(struct arguments *a, char *line);
+
+#endif

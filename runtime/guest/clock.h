@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clock: time as the agent counts it, and the guest's clock set right. */
+#ifndef GUEST_CLOCK_H
+#define GUEST_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds that only grow. */
+uint64_t clock_now_ms(void);
+
+/* Sets the clock from the machine's real-time clock, taken as UTC, where the kernel has
+ * not done so. Failures go to the console. */
+void clock_set(void);
+
+/* Waits. */
+void clock_sleep_ms(unsigned ms);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* entropy: the kernel's random numbers are ready before the first script asks. */
+#ifndef GUEST_ENTROPY_H
+#define GUEST_ENTROPY_H
+
+/* Credits what the host's random device gives at once; waits for nothing. A guest without
+ * such a device is left to the kernel's own means. */
+void entropy_add(void);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mounts.h"
+#include "runtime/unit.h"
+
+#define NOT_EXECUTED 126
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	for (int n = 1; n < NSIG; n++)
+		signal(n, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The agent's own exemption from the OOM killer is not for scripts. */
+static int reset_oom_score(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), result;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	result = write(fd, "0", 1) == 1 ? 0 : -1;
+	close(fd);
+	return result;
+}
+
+static int set_files(const struct launch *l)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		return -1;
+	if (dup2(l->out, STDOUT_FILENO) < 0 || dup2(l->err, STDERR_FILENO) < 0)
+		return -1;
+	close(null);
+	return 0;
+}
+
+/* The groups go first: without root they could not. */
+static int drop_root(void)
+{
+	if (setgroups(0, NULL) < 0 || setgid(WU_GROUP_ID) < 0 || setuid(WU_USER_ID) < 0)
+		return -1;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int prepare(const struct launch *l)
+{
+	umask(022);
+	if (setsid() < 0 || reset_oom_score() < 0 || set_files(l) < 0)
+		return -1;
+	if (l->as_root ? setgroups(0, NULL) < 0 : drop_root() < 0)
+		return -1;
+	return chdir(MOUNT_OUTPUT);
+}
+
+static void become(const struct launch *l, int report) __attribute__((noreturn));
+static void become(const struct launch *l, int report)
+{
+	char *argv[] = {(char *)(uintptr_t)l->path, NULL};
+	int error;
+
+	reset_signals();
+	if (prepare(l) == 0)
+		execve(l->path, argv, l->environment);
+	error = errno;
+	if (write(report, &error, sizeof(error)) < 0)
+		_exit(NOT_EXECUTED);
+	_exit(NOT_EXECUTED);
+}
+
+pid_t launch_script(const struct launch *l, int *error)
+{
+	int report[2];
+	ssize_t got;
+	pid_t pid;
+
+	*error = 0;
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		become(l, report[1]);
+	close(report[1]);
+	/* The pipe closes without a word when the program is executed. */
+	do
+		got = pid < 0 ? 0 : read(report[0], error, sizeof(*error));
+	while (got < 0 && errno == EINTR);
+	close(report[0]);
+	return pid;
+}

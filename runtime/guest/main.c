@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* wuguest: the agent in the guest. docs/guest.md is its contract.
+ *
+ *     system, modules -> port -> disks -> scripts -> record -> unmount, reboot
+ *
+ * Invariants: there is no heap; PID 1 never returns from main(); whatever goes wrong, the
+ * guest reboots, and where the output disk can be written it holds a record that says so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "clock.h"
+#include "disks.h"
+#include "entropy.h"
+#include "folder.h"
+#include "mounts.h"
+#include "output.h"
+#include "parameters.h"
+#include "port.h"
+#include "power.h"
+#include "processes.h"
+#include "record.h"
+#include "runtime/unit.h"
+#include "say.h"
+#include "scripts.h"
+#include "system.h"
+
+#define DISKS_WAIT_MS 10000
+#define USAGE_STATUS 2
+
+struct agent {
+	struct arguments arguments;
+	struct disks disks;
+	struct output output;
+	struct port port;
+	struct record record;
+	struct parameters parameters;
+};
+
+static int print(int fd, const char *text, int status)
+{
+	return write(fd, text, strlen(text)) < 0 ? USAGE_STATUS : status;
+}
+
+/* Returns the status to exit with, or -1 to go on: a daemon ends by a reboot, so it must
+ * have been asked for. */
+static int read_options(int argc, char **argv)
+{
+	static const char usage[] =
+		"usage: wuguest --daemon | --help | --version\n"
+		"Runs a work unit's scripts in a guest, records the result, reboots.\n"
+		"Without --daemon it does so only as the guest's first process.\n";
+
+	if (argc == 2 && !strcmp(argv[1], "--version"))
+		return print(STDOUT_FILENO, "wuguest " WU_VERSION "\n", 0);
+	if (argc == 2 && !strcmp(argv[1], "--help"))
+		return print(STDOUT_FILENO, usage, 0);
+	if (argc == 2 && !strcmp(argv[1], "--daemon"))
+		return -1;
+	return print(STDERR_FILENO, usage, USAGE_STATUS);
+}
+
+static int read_arguments(struct arguments *a)
+{
+	char line[8192];
+
+	*a = (struct arguments){0};
+	if (folder_read_file(AT_FDCWD, "/proc/cmdline", line, sizeof(line)) < 0)
+		return -1;
+	return arguments_parse(a, line);
+}
+
+static void tell(struct port *p, const char *word, const char *rest)
+{
+	char bytes[PORT_LINE];
+	struct text t = port_message(bytes, word);
+
+	text_add(&t, rest);
+	port_send(p, &t);
+}
+
+/* Disks may turn up late: probing is asynchronous for some of their drivers. */
+static void wait_for_disks(struct disks *d, struct port *p)
+{
+	uint64_t end = clock_now_ms() + DISKS_WAIT_MS;
+
+	for (unsigned pause_ms = 1; disks_find(d) && clock_now_ms() < end;) {
+		port_open(p);
+		clock_sleep_ms(pause_ms);
+		if (pause_ms < 32)
+			pause_ms *= 2;
+	}
+}
+
+static int attach(struct agent *a, enum disk_kind kind)
+{
+	struct text *reason = &a->record.reason;
+
+	if (*a->disks.path[kind])
+		return mounts_attach(&a->disks, kind, reason);
+	text_add(reason, "no disk has the label ");
+	text_add(reason, disks_label(kind));
+	return -1;
+}
+
+/* The output disk comes first: what is wrong with the others is recorded there. */
+static int attach_all(struct agent *a)
+{
+	wait_for_disks(&a->disks, &a->port);
+	if (attach(a, DISK_OUTPUT) < 0 ||
+		output_open(&a->output, MOUNT_OUTPUT, &a->record.reason) < 0)
+		return -1;
+	if (attach(a, DISK_APP) < 0 || attach(a, DISK_PARAMETERS) < 0)
+		return -1;
+	return parameters_read(&a->parameters, MOUNT_PARAMETERS, &a->record.reason);
+}
+
+static void run_unit(struct agent *a, int arguments_are_good)
+{
+	if (attach_all(a) < 0) {
+		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
+	} else if (!arguments_are_good) {
+		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
+		text_add(&a->record.reason,
+			"the kernel's command line: a bad wu. argument");
+	} else {
+		scripts_run(&a->arguments, a->parameters.environment, &a->output,
+			&a->port, &a->record);
+	}
+}
+
+/* What goes on the console and the port where the disk cannot take it. */
+static void lament(struct agent *a, const char *why)
+{
+	char bytes[640];
+	struct text t = TEXT_IN(bytes);
+
+	text_add(&t, "no record: ");
+	text_add(&t, why);
+	if (*a->record.reason.bytes) {
+		text_add(&t, ": ");
+		text_add(&t, a->record.reason.bytes);
+	}
+	say(bytes, NULL, NULL);
+	tell(&a->port, "error ", bytes);
+}
+
+static void leave_record(struct agent *a)
+{
+	char bytes[OUTPUT_RECORD_BYTES];
+	struct text json = TEXT_IN(bytes);
+	int recorded = 0;
+
+	if (a->output.root >= 0 && output_sync(&a->output) < 0) {
+		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
+		text_add(&a->record.reason, "the output disk lost data");
+	}
+	record_format(&a->record, &json);
+	if (a->output.root < 0)
+		lament(a, "no output disk");
+	else if (output_write_record(&a->output, json.bytes, json.size) < 0)
+		lament(a, strerror(errno));
+	else
+		recorded = 1;
+	output_close(&a->output);
+	mounts_detach();
+	if (recorded)
+		tell(&a->port, "done ", a->record.class);
+	port_finish(&a->port);
+}
+
+int main(int argc, char **argv)
+{
+	int is_first = getpid() == 1, status = is_first ? -1 : read_options(argc, argv);
+	int arguments_are_good;
+	struct agent a;
+
+	if (status >= 0)
+		return status;
+	if (is_first)
+		system_prepare();
+	arguments_are_good = read_arguments(&a.arguments) == 0;
+	if (a.arguments.probe) {
+		say(WU_PROBE_ANSWER + strlen("wuguest: "), NULL, NULL);
+		power_reboot();
+	}
+	if (is_first)
+		system_load_modules();
+	clock_set();
+	entropy_add();
+	processes_adopt();
+	port_init(&a.port);
+	tell(&a.port, "hello 1 wuguest-", WU_VERSION);
+	tell(&a.port, "ready", "");
+	output_init(&a.output);
+	record_init(&a.record);
+	run_unit(&a, arguments_are_good);
+	leave_record(&a);
+	power_reboot();
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mounts.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "runtime/unit.h"
+#include "say.h"
+
+#define WHOLE_APP "/run/workunit/app"
+#define APP_FLAGS (MS_RDONLY | MS_NODEV | MS_NOSUID)
+
+static const char *const folders[][2] = {
+	{WHOLE_APP "/app", "/app"},
+	{WHOLE_APP "/input", "/input"},
+	{WHOLE_APP "/" WU_SCRIPTS_FOLDER, MOUNT_SCRIPTS},
+};
+
+static int fail(struct text *problem, const char *what, const char *doing)
+{
+	int error = errno;
+
+	text_add(problem, what);
+	text_add(problem, ": ");
+	text_add(problem, doing);
+	text_add(problem, ": ");
+	text_add(problem, strerror(error));
+	return -1;
+}
+
+static int mount_at(const char *source, const char *target, const char *type,
+	unsigned long flags, const char *options)
+{
+	if (mkdir(target, 0755) < 0 && errno != EEXIST)
+		return -1;
+	return mount(source, target, type, flags, options);
+}
+
+/* A folder that the disk does not have stays what the initrd has there: empty. A bind
+ * takes on the read-only, nodev and nosuid of the mount that it is made from. */
+static int attach_app(const char *device, struct text *problem)
+{
+	int result = 0;
+
+	if (mount_at(device, WHOLE_APP, "ext4", APP_FLAGS, NULL) < 0)
+		return fail(problem, WU_APP_LABEL, "cannot mount it");
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !result; i++)
+		if (mount_at(folders[i][0], folders[i][1], NULL, MS_BIND, NULL) < 0 &&
+			errno != ENOENT)
+			result = fail(problem, folders[i][1], "cannot mount it");
+	/* The folders keep the file system; this name for it goes. */
+	if (umount2(WHOLE_APP, MNT_DETACH) < 0)
+		say(WHOLE_APP, "cannot unmount it", strerror(errno));
+	return result;
+}
+
+int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *problem)
+{
+	const char *device = d->path[kind];
+
+	if (mkdir("/run/workunit", 0755) < 0 && errno != EEXIST)
+		return fail(problem, "/run/workunit", "cannot make it");
+	if (kind == DISK_APP)
+		return attach_app(device, problem);
+	if (kind == DISK_PARAMETERS) {
+		if (mount_at(device, MOUNT_PARAMETERS, "iso9660", APP_FLAGS, NULL) < 0)
+			return fail(problem, WU_PARAMS_LABEL, "cannot mount it");
+		return 0;
+	}
+	/* noinit_itable: an output disk lives too short to be initialised in advance. */
+	if (mount_at(device, MOUNT_OUTPUT, "ext4", MS_NODEV | MS_NOSUID,
+		    "noinit_itable") < 0)
+		return fail(problem, WU_OUTPUT_LABEL, "cannot mount it");
+	return 0;
+}
+
+static void detach(const char *target)
+{
+	/* EINVAL: nothing was mounted there. */
+	if (!umount2(target, UMOUNT_NOFOLLOW) || errno == EINVAL || errno == ENOENT)
+		return;
+	say(target, "cannot unmount it", strerror(errno));
+	if (mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV | MS_NOSUID,
+		    NULL) < 0)
+		say(target, "cannot make it read only", strerror(errno));
+}
+
+void mounts_detach(void)
+{
+	detach(MOUNT_OUTPUT);
+	detach(MOUNT_PARAMETERS);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		detach(folders[i][1]);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mounts: the unit's disks at their places, and away again. */
+#ifndef GUEST_MOUNTS_H
+#define GUEST_MOUNTS_H
+
+#include "disks.h"
+#include "text.h"
+
+#define MOUNT_SCRIPTS "/scripts"
+#define MOUNT_PARAMETERS "/params"
+#define MOUNT_OUTPUT "/output"
+
+/* Mounts a found disk. Returns 0, or -1 with a problem in one line. */
+int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *problem);
+
+/* Unmounts all of them; what is busy becomes read only, so that nothing is lost. */
+void mounts_detach(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* processes: everything that descends from a script. As PID 1 that is every process but
+ * ourselves; as a daemon it is every descendant, for orphans come back to us. */
+#ifndef GUEST_PROCESSES_H
+#define GUEST_PROCESSES_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct usage {
+	uint64_t cpu_us;     /* user and system, of all that was reaped */
+	uint64_t peak_bytes; /* the largest resident set of one of them */
+};
+
+/* Makes orphans ours, and the agent the last that the OOM killer would take. */
+void processes_adopt(void);
+
+/* Reaps all that have ended, adding to *used. Gives the status of `main` and sets
+ * *main_ended where it is among them. Returns 1 while any process is left, else 0. */
+int processes_reap(pid_t main, int *main_ended, int *status, struct usage *used);
+
+/* Sends a signal to all of them. */
+void processes_signal(int number);
+
+/* How many processes the OOM killer has ended since the guest started. */
+uint64_t processes_oom_kills(void);
+
+#endif

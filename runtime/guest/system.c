@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "system.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "say.h"
+
+#define MODULE_LIST "/etc/modules"
+
+struct place {
+	const char *target, *type, *options;
+	unsigned long flags;
+};
+
+static const struct place places[] = {
+	{"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"/dev", "devtmpfs", "mode=0755", MS_NOSUID | MS_NOEXEC},
+	{"/dev/pts", "devpts", "mode=0620,ptmxmode=0666", MS_NOSUID | MS_NOEXEC},
+	{"/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"/tmp", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
+};
+
+static const char *const links[][2] = {
+	{"/proc/self/fd", "/dev/fd"},
+	{"/proc/self/fd/0", "/dev/stdin"},
+	{"/proc/self/fd/1", "/dev/stdout"},
+	{"/proc/self/fd/2", "/dev/stderr"},
+};
+
+static void mount_place(const struct place *p)
+{
+	if (mkdir(p->target, 0755) < 0 && errno != EEXIST)
+		say(p->target, "cannot make it", strerror(errno));
+	/* EBUSY: the initrd, or the kernel, has mounted it already. */
+	if (mount(p->type, p->target, p->type, p->flags, p->options) < 0 &&
+		errno != EBUSY)
+		say(p->target, "cannot mount it", strerror(errno));
+}
+
+/* Invariant from here on: descriptors 0 to 2 are open, so no later open() becomes one of
+ * them. The kernel gives PID 1 none where its initrd holds no /dev/console. */
+static void open_standard_files(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	if (fd < 0)
+		fd = open("/dev/null", O_RDWR);
+	if (fd < 0)
+		fd = open("/", O_PATH);
+	while (fd >= 0 && fd < STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void raise_loopback(void)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return; /* a kernel without a network has nothing to raise */
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		say("lo", "cannot bring it up", strerror(errno));
+	close(fd);
+}
+
+void system_prepare(void)
+{
+	umask(0);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		mount_place(&places[i]);
+	open_standard_files();
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
+			say(links[i][1], "cannot make it", strerror(errno));
+	if (sethostname("workunit", strlen("workunit")) < 0)
+		say("host name", strerror(errno), NULL);
+	raise_loopback();
+	/* An initrd that does not say leaves "/" open to everybody. */
+	if (chmod("/", 0755) < 0)
+		say("/", "cannot protect it", strerror(errno));
+	umask(022);
+}
+
+static void load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	/* EEXIST: it is loaded, or the kernel has it built in. */
+	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
+		say("module", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void system_load_modules(void)
+{
+	char list[16384];
+	ssize_t size = folder_read_file(AT_FDCWD, MODULE_LIST, list, sizeof(list));
+	char *rest = list;
+
+	if (size < 0) {
+		if (errno != ENOENT)
+			say(MODULE_LIST, strerror(errno), NULL);
+		return;
+	}
+	for (char *path = strtok_r(list, "\n", &rest); path;
+		path = strtok_r(NULL, "\n", &rest))
+		if (*path != '#')
+			load_module(path);
+}
