@@ -140,12 +140,12 @@ static int find_base(struct build *b, struct base *base)
 	return found;
 }
 
-static int make_tree(struct build *b, struct store_folder *f)
+static int make_tree(struct build *b, struct workdir *w)
 {
 	const struct pin *pin = supply_find(&b->supply, b->plan->kernel_package);
 	struct kernel k = {.spool = -1};
 	int rc = kernel_read(&k, b->store.fd, supply_place(pin, b->arena),
-		supply_label(pin, b->arena), f->fd, WU_KERNEL, b->diag);
+		supply_label(pin, b->arena), w->fd, WU_KERNEL, b->diag);
 
 	if (rc == 0)
 		rc = initrd_add_members(&b->tree, b->plan, &b->supply, b->diag);
@@ -156,36 +156,36 @@ static int make_tree(struct build *b, struct store_folder *f)
 	return rc;
 }
 
-static int write_files(struct build *b, struct store_folder *f, char digest[DIGEST_HEX])
+static int write_files(struct build *b, struct workdir *w, char digest[DIGEST_HEX])
 {
 	struct record_file files[2] = {{.name = WU_KERNEL}, {.name = WU_INITRD}};
 
-	if (make_tree(b, f) < 0 || cpio_write(f->fd, WU_INITRD, &b->tree, b->diag) < 0)
+	if (make_tree(b, w) < 0 || cpio_write(w->fd, WU_INITRD, &b->tree, b->diag) < 0)
 		return -1;
 	for (size_t i = 0; i < 2; i++) {
-		if (digest_of_file(f->fd, files[i].name, files[i].sha256,
+		if (digest_of_file(w->fd, files[i].name, files[i].sha256,
 			    &files[i].size_bytes, b->diag) < 0)
 			return -1;
 	}
-	return record_write(f->fd, b->plan, &b->supply.lock, files, 2, digest, b->diag);
+	return record_write(w->fd, b->plan, &b->supply.lock, files, 2, digest, b->diag);
 }
 
 static int build_folder(struct build *b, char digest[DIGEST_HEX])
 {
-	struct store_folder f;
+	struct workdir w;
 	char *place;
 	int rc;
 
-	if (store_make_folder(&b->store, &f, b->diag) < 0)
+	if (store_make_folder(&b->store, &w, b->diag) < 0)
 		return -1;
 	supply_say(b->options, 0, "building base %s", b->plan->name);
-	rc = write_files(b, &f, digest);
+	rc = write_files(b, &w, digest);
 	if (rc == 0) {
 		place = memory_printf("bases/%s", digest);
-		rc = store_keep_folder(&b->store, &f, place, b->diag);
+		rc = store_keep_folder(&b->store, &w, place, b->diag);
 		free(place);
 	}
-	store_drop_folder(&b->store, &f);
+	workdir_drop(&w);
 	return rc;
 }
 
@@ -225,7 +225,7 @@ static int find_or_build(struct build *b, struct base *base)
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (b->options->find_only) {
-		*base = (struct base){0};
+		*base = (struct base){.name = b->plan->name};
 		return 0;
 	}
 	if (store_lock(&b->store, 0) == 1) {

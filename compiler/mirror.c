@@ -104,7 +104,7 @@ static int make_state(struct mirror *m, struct diag *d)
 {
 	static const char *const folders[] = {"lists", "lists/partial", "cache",
 		"cache/archives", "cache/archives/partial"};
-	char *path = memory_printf("%s/%s", m->store->path, m->folder.name);
+	char *path = memory_printf("%s/tmp/%s", m->store->path, m->folder.name);
 	int rc = 0;
 
 	/* apt's configuration has no way to quote these. */
@@ -126,7 +126,7 @@ static int make_state(struct mirror *m, struct diag *d)
 
 int mirror_open(struct mirror *m, struct store *s, const char *suite, struct diag *d)
 {
-	*m = (struct mirror){.store = s, .suite = suite, .folder = {.fd = -1}};
+	*m = (struct mirror){.store = s, .suite = suite, .folder = WORKDIR_NONE};
 	m->root = choose_root(d);
 	if (!m->root)
 		return -1;
@@ -142,7 +142,7 @@ int mirror_open(struct mirror *m, struct store *s, const char *suite, struct dia
 void mirror_close(struct mirror *m)
 {
 	if (m->folder.name)
-		store_drop_folder(m->store, &m->folder);
+		workdir_drop(&m->folder);
 }
 
 /* apt's own last reason: "E: Failed to fetch URI  404  Not Found [IP: …]" -> the end of

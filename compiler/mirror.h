@@ -13,8 +13,8 @@
 
 struct mirror {
 	struct store *store;
-	struct store_folder folder; /* apt's configuration, indexes and downloads */
-	const char *root;	    /* "http://deb.debian.org" */
+	struct workdir folder; /* apt's configuration, indexes and downloads */
+	const char *root;      /* "http://deb.debian.org" */
 	const char *suite;
 	int updated; /* the indexes are here */
 };

@@ -9,10 +9,12 @@
 #include "common/diag.h"
 #include "common/digest.h"
 #include "common/memory.h"
+#include "common/workdir.h"
 
 struct store {
 	char *path; /* absolute */
 	int fd;	    /* the folder */
+	int tmp;    /* its folder tmp */
 	int lock;   /* held by the one process that fetches or builds, or -1 */
 };
 
@@ -25,24 +27,17 @@ void store_close(struct store *s);
  * saves work twice done, no more. */
 int store_lock(struct store *s, int wait);
 
-/* A folder below tmp/ that is this process's own until the descriptor is closed. */
-struct store_folder {
-	char *name; /* "tmp/….XXXXXX", in the store */
-	int fd;
-};
-
-int store_make_folder(struct store *s, struct store_folder *f, struct diag *d);
-/* Removes it with all it holds. A folder that was renamed away is only closed. */
-void store_drop_folder(struct store *s, struct store_folder *f);
+/* A folder in tmp/ that is this process's own; workdir_drop() ends it. */
+int store_make_folder(struct store *s, struct workdir *w, struct diag *d);
 
 /* Moves a file of the folder to its place in the store ("packages/….deb"), synced, mode
  * 0444. Replaces what is there. */
-int store_keep_file(struct store *s, struct store_folder *f, const char *name,
+int store_keep_file(struct store *s, struct workdir *w, const char *name,
 	const char *place, struct diag *d);
 /* Moves the whole folder to its place ("bases/…"), its files synced. Where the place is
  * taken, what is there stays and this folder goes. */
 int store_keep_folder(
-	struct store *s, struct store_folder *f, const char *place, struct diag *d);
+	struct store *s, struct workdir *w, const char *place, struct diag *d);
 /* Takes a broken entry away. */
 int store_remove(struct store *s, const char *place, struct diag *d);
 

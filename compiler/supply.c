@@ -155,7 +155,7 @@ int supply_open(struct supply *s, struct store *store, const struct base_plan *p
 	struct lock old;
 
 	*s = (struct supply){.plan = plan, .options = o, .store = store, .arena = a};
-	s->mirror.folder.fd = -1;
+	s->mirror.folder = WORKDIR_NONE;
 	s->lock_path = lock_path(plan->recipe_path, a);
 	s->lock.suite = plan->suite;
 	if (!lock_is_name(plan->suite))

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* workdir: a folder in which one process makes something, beside the place where it will
+ * stand. Its lock tells the folders of the living from those that the dead left behind.
+ */
+#ifndef COMMON_WORKDIR_H
+#define COMMON_WORKDIR_H
+
+#include "diag.h"
+
+struct workdir {
+	int parent; /* borrowed: the folder that holds it */
+	int fd;	    /* the folder itself, locked; -1: none */
+	char *name; /* "PREFIXxxxxxx" in parent */
+};
+
+#define WORKDIR_NONE ((struct workdir){.parent = -1, .fd = -1})
+
+/* Removes what dead processes left in the parent with this prefix (not empty). */
+void workdir_remove_abandoned(int parent, const char *prefix);
+/* Makes one, mode 0777 and the umask. First removes what dead processes left. The parent
+ * must stay open. 0 or -1. */
+int workdir_make(struct workdir *w, int parent, const char *prefix, struct diag *d);
+/* Removes it with all it holds, if it is still there under its name. */
+void workdir_drop(struct workdir *w);
+/* Closes it; what was made in it has been moved away, or it has itself. */
+void workdir_close(struct workdir *w);
+
+#endif
