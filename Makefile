@@ -52,6 +52,7 @@ COMPILER_SOURCES := \
 	compiler/ext4_io.c \
 	compiler/host.c \
 	compiler/initrd.c \
+	compiler/iso.c \
 	compiler/kernel.c \
 	compiler/lock.c \
 	compiler/main.c \
@@ -90,7 +91,37 @@ EMBEDDED := \
 	compiler/run.sh.in
 
 HOST_SOURCES := \
-	runtime/host/main.c
+	runtime/host/accel.c \
+	runtime/host/child.c \
+	runtime/host/classify.c \
+	runtime/host/clock.c \
+	runtime/host/cmd_doctor.c \
+	runtime/host/cmd_ls.c \
+	runtime/host/cmd_run.c \
+	runtime/host/cmd_unpack.c \
+	runtime/host/cmd_verify.c \
+	runtime/host/command.c \
+	runtime/host/console.c \
+	runtime/host/extract.c \
+	runtime/host/host.c \
+	runtime/host/image.c \
+	runtime/host/instance.c \
+	runtime/host/jail.c \
+	runtime/host/jsontext.c \
+	runtime/host/main.c \
+	runtime/host/manifest.c \
+	runtime/host/news.c \
+	runtime/host/outcome.c \
+	runtime/host/port.c \
+	runtime/host/progress.c \
+	runtime/host/qemu.c \
+	runtime/host/record.c \
+	runtime/host/relay.c \
+	runtime/host/results.c \
+	runtime/host/sweep.c \
+	runtime/host/text.c \
+	runtime/host/unpack.c \
+	runtime/host/verify.c
 
 GUEST_SOURCES := \
 	runtime/guest/arguments.c \

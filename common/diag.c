@@ -56,6 +56,12 @@ int diag_fail_at(struct diag *d, const char *file, int line, const char *fmt, ..
 	return -1;
 }
 
+int diag_fail_text(struct diag *d, const char *text)
+{
+	add(d, memory_strdup(text), 1);
+	return -1;
+}
+
 void diag_move(struct diag *to, struct diag *from)
 {
 	for (size_t i = 0; i < from->count; i++)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base_recipe.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "place.h"
+
+/* The folder of the ready recipes; the caller frees. */
+static char *recipes_folder(struct diag *d)
+{
+	static const char *const beside[] = {"../recipes", "../share/workunit/recipes"};
+	const char *named = getenv("WUC_RECIPES");
+	char *program, *path = NULL;
+
+	if (named && named[0])
+		return memory_strdup(named);
+	program = file_program_folder(d);
+	if (!program)
+		return NULL;
+	for (size_t i = 0; i < sizeof(beside) / sizeof(*beside); i++) {
+		free(path);
+		path = memory_printf("%s/%s", program, beside[i]);
+		if (access(path, F_OK) == 0)
+			break;
+	}
+	free(program);
+	return path;
+}
+
+/* "mini, debian": the recipes in a folder, sorted. */
+static void list_recipes(const char *folder, struct buffer *b)
+{
+	struct dirent **entries;
+	int count = scandir(folder, &entries, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		size_t length = strlen(entries[i]->d_name);
+
+		if (length > 4 && strcmp(entries[i]->d_name + length - 4, ".lua") == 0)
+			buffer_printf(b, "%s%.*s", b->size ? ", " : "", (int)length - 4,
+				entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+char *base_recipe_path(const char *name, const struct place *p, struct diag *d)
+{
+	char *folder = recipes_folder(d);
+	struct buffer known = {0};
+	char *path;
+
+	if (!folder)
+		return NULL;
+	path = memory_printf("%s/%s.lua", folder, name);
+	if (strchr(name, '/') || access(path, R_OK) < 0) {
+		list_recipes(folder, &known);
+		place_fail(d, p,
+			"expected a base's name or a path that ends in .lua, found %s "
+			"(known: %s)",
+			name, known.size ? known.bytes : "none");
+		buffer_clear(&known);
+		free(path);
+		path = NULL;
+	}
+	free(folder);
+	return path;
+}
+
+static const struct base_plan *load(const char *path, const struct place *p,
+	const struct recipe_options *o, struct recipe *holder, struct diag *d)
+{
+	/* A unit's --set and --only are not meant for its base. */
+	struct recipe_options own = *o;
+
+	own.choice_count = 0;
+	if (recipe_load(holder, path, &own, d) < 0)
+		return NULL;
+	if (!holder->base)
+		place_fail(d, p,
+			"expected a recipe that returns base { … }, found a unit in %s",
+			path);
+	return holder->base;
+}
+
+const struct base_plan *base_recipe_find(const struct base_reference *reference,
+	const char *folder, const struct recipe_options *o, struct recipe *holder,
+	struct diag *d)
+{
+	const struct base_plan *plan = NULL;
+	char *path;
+
+	*holder = (struct recipe){0};
+	if (reference->kind == BASE_INLINE)
+		return reference->plan;
+	if (reference->kind == BASE_NAME)
+		path = base_recipe_path(reference->text, &reference->place, d);
+	else if (reference->text[0] == '/')
+		path = memory_strdup(reference->text);
+	else
+		path = memory_printf("%s/%s", folder, reference->text);
+	if (path)
+		plan = load(path, &reference->place, o, holder, d);
+	free(path);
+	return plan;
+}

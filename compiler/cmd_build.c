@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "base.h"
+#include "base_recipe.h"
+#include "command.h"
+#include "common/file.h"
+#include "common/quantity.h"
+#include "depfile.h"
+#include "recipe.h"
+#include "runtime/unit.h"
+#include "unit.h"
+
+static const char help[] =
+	"usage: wuc build RECIPE [-o DIR] [OPTIONS]\n"
+	"\n"
+	"Compiles a recipe into a unit: disks, parameter CDs, run script and manifest. "
+	"What is\n"
+	"there already and would come out the same is kept.\n"
+	"\n"
+	"  -o DIR             the unit's folder (default: units/NAME)\n"
+	"  --set NAME=VALUE   give every instance this value of a parameter\n"
+	"  --only NAME=VALUE  keep the instances that have this value\n"
+	"  --allow DIR        let the recipe read files below DIR too, not only beside "
+	"itself\n"
+	"  --locked           refuse a base whose pinned packages cannot be had\n"
+	"  -n, --dry-run      say what would be made, make nothing\n"
+	"  --why              say what caused each file to be made\n"
+	"  -q, --quiet        say nothing but errors and warnings\n"
+	"  -v, --verbose      say more\n"
+	"  -MD                write what was read as a rule for make, to DIR.d\n"
+	"  -MF FILE           the rule's file         -MT TARGET  the rule's target\n"
+	"  -MP                add an empty rule for each file that was read\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Time stamps are SOURCE_DATE_EPOCH or the recipe's epoch. A recipe that returns\n"
+	"base { … } is built into the store, as by wuc base build.\n"
+	"Exit status: 0 built or up to date, 1 the recipe or the build failed, 2 bad "
+	"usage.\n";
+
+struct build_arguments {
+	struct arguments common;
+	const char *recipe, *folder;
+	int locked, dry_run, why, verbosity;
+	int depfile, phony;
+	const char *depfile_path, *depfile_target;
+};
+
+/* -MD, -MP, -MF FILE and -MT TARGET, as C compilers spell them. */
+static int read_make_option(struct build_arguments *a, const char *letter, char **argv)
+{
+	if (strcmp(letter, "D") == 0)
+		a->depfile = 1;
+	else if (strcmp(letter, "P") == 0)
+		a->phony = 1;
+	else if (letter[0] == 'F' && (letter[1] || argv[optind]))
+		a->depfile_path = letter[1] ? letter + 1 : argv[optind++];
+	else if (letter[0] == 'T' && (letter[1] || argv[optind]))
+		a->depfile_target = letter[1] ? letter + 1 : argv[optind++];
+	else
+		return -1;
+	return 0;
+}
+
+/* 0 to go on, 1 where the help was printed, -1 for bad usage. */
+static int read_arguments(
+	int argc, char **argv, struct build_arguments *a, struct diag *d)
+{
+	enum { SET = 256, ONLY, ALLOW, LOCKED, WHY };
+	static const struct option options[] = {
+		{"set", required_argument, NULL, SET},
+		{"only", required_argument, NULL, ONLY},
+		{"allow", required_argument, NULL, ALLOW},
+		{"locked", no_argument, NULL, LOCKED},
+		{"why", no_argument, NULL, WHY},
+		{"output", required_argument, NULL, 'o'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c, rc = 0;
+
+	while (rc == 0 &&
+		(c = getopt_long(argc, argv, "o:nqvhM:", options, NULL)) != -1) {
+		switch (c) {
+		case SET:
+			rc = arguments_add_choice(&a->common, "set", optarg, d);
+			break;
+		case ONLY:
+			rc = arguments_add_choice(&a->common, "only", optarg, d);
+			break;
+		case ALLOW:
+			rc = arguments_add_allowed(&a->common, optarg, d);
+			break;
+		case LOCKED:
+			a->locked = 1;
+			break;
+		case WHY:
+			a->why = 1;
+			break;
+		case 'o':
+			a->folder = optarg;
+			break;
+		case 'n':
+			a->dry_run = 1;
+			break;
+		case 'q':
+			a->verbosity = -1;
+			break;
+		case 'v':
+			a->verbosity = 1;
+			break;
+		case 'M':
+			rc = read_make_option(a, optarg, argv);
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			rc = -1;
+		}
+	}
+	if (rc == 0 && argc - optind != 1)
+		rc = diag_fail(d, "build: expected one recipe, found %d", argc - optind);
+	a->recipe = argv[optind];
+	return rc;
+}
+
+static void say(void *context, int warning, const char *text)
+{
+	const struct build_arguments *a = context;
+
+	if (warning)
+		fprintf(stderr, "wuc: warning: %s\n", text);
+	else if (a->verbosity >= 0)
+		fprintf(stderr, "%s\n", text);
+}
+
+static int find_base(const struct build_arguments *a, const struct plan *plan,
+	struct recipe *holder, struct base *base, struct diag *d)
+{
+	struct base_options o = {
+		.locked = a->locked,
+		.find_only = a->dry_run,
+		.allowed = a->common.recipe.allowed,
+		.allowed_count = a->common.recipe.allowed_count,
+		.say = say,
+		.say_context = (void *)(uintptr_t)a,
+	};
+	const struct base_plan *base_plan = base_recipe_find(
+		&plan->base, plan->recipe_folder, &a->common.recipe, holder, d);
+
+	if (!base_plan)
+		return -1;
+	return base_build(base_plan, &o, base, &holder->arena, d);
+}
+
+static void add_inputs(struct arena *arena, const char ***list, size_t *count,
+	const char *const *more, size_t more_count)
+{
+	const char **grown =
+		arena_alloc(arena, (*count + more_count + 1) * sizeof(*grown));
+
+	if (*count)
+		memcpy(grown, *list, *count * sizeof(*grown));
+	if (more_count)
+		memcpy(grown + *count, more, more_count * sizeof(*grown));
+	*list = grown;
+	*count += more_count;
+}
+
+/* Everything that was read: the recipe, what it includes, the base's recipe, the files.
+ */
+static int write_depfile(const struct build_arguments *a, const char *folder,
+	const struct recipe *recipe, const struct recipe *base,
+	const struct unit_report *report, struct diag *d)
+{
+	struct arena arena = {0};
+	const char **list = NULL;
+	size_t count = 0;
+	const char *path = a->depfile_path, *target = a->depfile_target;
+	int rc;
+
+	if (!path)
+		path = arena_printf(&arena, "%s.d", folder);
+	if (!target)
+		target = arena_printf(&arena, "%s/" WU_MANIFEST, folder);
+	add_inputs(&arena, &list, &count, recipe->inputs, recipe->input_count);
+	add_inputs(&arena, &list, &count, base->inputs, base->input_count);
+	add_inputs(&arena, &list, &count, report->inputs, report->input_count);
+	rc = depfile_write(path, target, list, count, a->phony, d);
+	arena_clear(&arena);
+	return rc;
+}
+
+static void print_report(const struct build_arguments *a, const struct plan *plan,
+	const char *folder, const struct unit_report *report)
+{
+	size_t instances = plan->sweep.instance_count;
+
+	if (a->why || a->dry_run)
+		fwrite(report->reasons.bytes, 1, report->reasons.size, stdout);
+	if (a->verbosity < 0)
+		return;
+	if (report->made == 0)
+		printf("%s: up to date, %zu instance%s\n", folder, instances,
+			instances == 1 ? "" : "s");
+	else
+		printf("%s: %zu instance%s, %zu file%s %s, %zu kept\n", folder, instances,
+			instances == 1 ? "" : "s", report->made,
+			report->made == 1 ? "" : "s", a->dry_run ? "to make" : "made",
+			report->kept);
+}
+
+static int build_unit(const struct build_arguments *a, const struct recipe *recipe,
+	struct recipe *base_recipe, struct diag *d)
+{
+	const struct plan *plan = recipe->unit;
+	struct unit_options o = {
+		.dry_run = a->dry_run,
+		.scan = {.folder = plan->recipe_folder,
+			.allowed = a->common.recipe.allowed,
+			.allowed_count = a->common.recipe.allowed_count},
+	};
+	char *folder = a->folder ? memory_strdup(a->folder)
+				 : memory_printf("units/%s", plan->name);
+	struct unit_report report = {0};
+	struct base base;
+	int rc = find_base(a, plan, base_recipe, &base, d);
+
+	if (rc == 0)
+		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
+	if (rc == 0 && a->depfile && !a->dry_run)
+		rc = write_depfile(a, folder, recipe, base_recipe, &report, d);
+	if (rc == 0)
+		print_report(a, plan, folder, &report);
+	unit_report_clear(&report);
+	free(folder);
+	return rc;
+}
+
+static int build_base(
+	const struct build_arguments *a, struct recipe *recipe, struct diag *d)
+{
+	struct base_options o = {.locked = a->locked,
+		.find_only = a->dry_run,
+		.allowed = a->common.recipe.allowed,
+		.allowed_count = a->common.recipe.allowed_count,
+		.say = say,
+		.say_context = (void *)(uintptr_t)a};
+	struct base base;
+
+	if (base_build(recipe->base, &o, &base, &recipe->arena, d) < 0)
+		return -1;
+	if (a->verbosity >= 0)
+		printf("base %s %s: %s\n", base.name, base.digest,
+			base.folder ? base.folder : "to be built");
+	return 0;
+}
+
+int command_build(int argc, char **argv, struct diag *d)
+{
+	struct build_arguments a = {0};
+	struct recipe recipe = {0}, base_recipe = {0};
+	int rc = arguments_begin(&a.common, d);
+
+	if (rc == 0)
+		rc = read_arguments(argc, argv, &a, d);
+	if (rc != 0)
+		return arguments_stop(&a.common, rc, "wuc build", d);
+	rc = recipe_load(&recipe, a.recipe, &a.common.recipe, d);
+	if (recipe.notes.size)
+		fwrite(recipe.notes.bytes, 1, recipe.notes.size, stderr);
+	if (rc == 0)
+		rc = recipe.unit ? build_unit(&a, &recipe, &base_recipe, d)
+				 : build_base(&a, &recipe, d);
+	recipe_clear(&base_recipe);
+	recipe_clear(&recipe);
+	arguments_end(&a.common);
+	return rc < 0 ? EXIT_FAILED : 0;
+}

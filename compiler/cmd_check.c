@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+
+#include "arguments.h"
+#include "base_recipe.h"
+#include "command.h"
+#include "common/quantity.h"
+#include "recipe.h"
+#include "scan.h"
+
+static const char help[] =
+	"usage: wuc check RECIPE [--allow DIR] [--set NAME=VALUE] [--only NAME=VALUE] "
+	"[-q]\n"
+	"\n"
+	"Reads a recipe and looks at every file that it names, but builds nothing. "
+	"Prints a\n"
+	"line a mistake, each with its place in the recipe.\n"
+	"Exit status: 0 the recipe is good, 1 it is not, 2 bad usage.\n";
+
+struct check_arguments {
+	struct arguments common;
+	const char *recipe;
+	int quiet;
+};
+
+static int read_arguments(
+	int argc, char **argv, struct check_arguments *a, struct diag *d)
+{
+	enum { SET = 256, ONLY, ALLOW };
+	static const struct option options[] = {
+		{"set", required_argument, NULL, SET},
+		{"only", required_argument, NULL, ONLY},
+		{"allow", required_argument, NULL, ALLOW},
+		{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c, rc = 0;
+
+	while (rc == 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
+		switch (c) {
+		case SET:
+			rc = arguments_add_choice(&a->common, "set", optarg, d);
+			break;
+		case ONLY:
+			rc = arguments_add_choice(&a->common, "only", optarg, d);
+			break;
+		case ALLOW:
+			rc = arguments_add_allowed(&a->common, optarg, d);
+			break;
+		case 'q':
+			a->quiet = 1;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			rc = -1;
+		}
+	}
+	if (rc == 0 && argc - optind != 1)
+		rc = diag_fail(d, "check: expected one recipe, found %d", argc - optind);
+	a->recipe = argv[optind];
+	return rc;
+}
+
+struct totals {
+	size_t files;
+	uint64_t bytes;
+};
+
+static int add_to_totals(struct node *n, void *context)
+{
+	struct totals *t = context;
+
+	if (n->type == NODE_FILE) {
+		t->files++;
+		t->bytes += n->size;
+	}
+	return 0;
+}
+
+static int check_files(const struct check_arguments *a, const struct plan *p,
+	struct totals *totals, struct diag *d)
+{
+	struct scan_options o = {.folder = p->recipe_folder,
+		.allowed = a->common.recipe.allowed,
+		.allowed_count = a->common.recipe.allowed_count};
+	struct tree t;
+	int rc = 0;
+
+	tree_init(&t, p->epoch);
+	if (scan_items(&t, "app", &p->app, &o, d) < 0)
+		rc = -1;
+	if (scan_items(&t, "input", &p->input, &o, d) < 0)
+		rc = -1;
+	tree_finish(&t);
+	tree_walk(&t, add_to_totals, totals);
+	tree_clear(&t);
+	return rc;
+}
+
+static int check_unit(
+	const struct check_arguments *a, const struct plan *p, struct diag *d)
+{
+	struct totals totals = {0};
+	struct recipe holder = {0};
+	char size[QUANTITY_TEXT];
+	int rc = check_files(a, p, &totals, d);
+
+	if (!base_recipe_find(&p->base, p->recipe_folder, &a->common.recipe, &holder, d))
+		rc = -1;
+	recipe_clear(&holder);
+	if (rc == 0 && !a->quiet)
+		printf("%s: unit %s is good: %zu instance%s, %zu file%s of %s\n",
+			a->recipe, p->name, p->sweep.instance_count,
+			p->sweep.instance_count == 1 ? "" : "s", totals.files,
+			totals.files == 1 ? "" : "s",
+			quantity_format_size(totals.bytes, size));
+	return rc;
+}
+
+int command_check(int argc, char **argv, struct diag *d)
+{
+	struct check_arguments a = {0};
+	struct recipe recipe = {0};
+	int rc = arguments_begin(&a.common, d);
+
+	if (rc == 0)
+		rc = read_arguments(argc, argv, &a, d);
+	if (rc != 0)
+		return arguments_stop(&a.common, rc, "wuc check", d);
+	rc = recipe_load(&recipe, a.recipe, &a.common.recipe, d);
+	if (recipe.notes.size)
+		fwrite(recipe.notes.bytes, 1, recipe.notes.size, stderr);
+	if (rc == 0 && recipe.unit)
+		rc = check_unit(&a, recipe.unit, d);
+	else if (rc == 0 && !a.quiet)
+		printf("%s: base %s is good\n", a.recipe, recipe.base->name);
+	recipe_clear(&recipe);
+	arguments_end(&a.common);
+	return rc < 0 ? EXIT_FAILED : 0;
+}

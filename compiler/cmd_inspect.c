@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "common/file.h"
+#include "common/quantity.h"
+#include "manifest.h"
+#include "runtime/unit.h"
+
+static const char help[] =
+	"usage: wuc inspect UNIT [--json] [-a]\n"
+	"\n"
+	"Shows what a unit holds: its machine, disks, files and instances.\n"
+	"\n"
+	"  --json      print the manifest as it is\n"
+	"  -a, --all   every instance and every file, however many\n"
+	"  -h, --help  this text\n"
+	"Exit status: 0 shown, 1 there is no such unit, 2 bad usage.\n";
+
+#define SHOWN_AT_MOST 20
+
+static const char *text_at(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static long long whole_at(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void print_field(const char *name, const char *value)
+{
+	if (value[0])
+		printf("%-12s %s\n", name, value);
+}
+
+static void print_head(const json_t *root)
+{
+	const json_t *machine = json_object_get(root, "machine");
+	const json_t *base = json_object_get(root, "base");
+	char memory[QUANTITY_TEXT], time[QUANTITY_TEXT];
+	uint64_t limit = (uint64_t)whole_at(machine, "time_ms");
+
+	print_field("unit", text_at(root, "name"));
+	print_field("description", text_at(root, "description"));
+	print_field("version", text_at(root, "release"));
+	print_field("licence", text_at(root, "licence"));
+	printf("%-12s %s %.12s\n", "base", text_at(base, "name"),
+		text_at(base, "digest"));
+	printf("%-12s %lld CPU%s, %s, %s%s, network %s, scripts run as %s\n", "machine",
+		whole_at(machine, "cpus"), whole_at(machine, "cpus") == 1 ? "" : "s",
+		quantity_format_size((uint64_t)whole_at(machine, "memory_bytes"), memory),
+		limit ? "at most " : "no time limit",
+		limit ? quantity_format_time(limit, time) : "",
+		text_at(machine, "network"), text_at(machine, "user"));
+}
+
+static void print_files(const json_t *root)
+{
+	json_t *files = json_object_get(root, "files"), *entry;
+	const char *path;
+
+	json_object_foreach(files, path, entry)
+	{
+		char size[QUANTITY_TEXT];
+
+		quantity_format_size((uint64_t)whole_at(entry, "size"), size);
+		printf("  %-14s %10s  %.12s\n", path, size, text_at(entry, "sha256"));
+	}
+}
+
+/* The files of the app disk, from its listing. */
+static void print_listing(int dirfd, int all)
+{
+	struct diag ignored = {0};
+	size_t size, shown = 0, left = 0;
+	char *text = file_read(dirfd, WU_APP_LISTING, (size_t)1 << 30, &size, &ignored);
+	char *line, *rest = text;
+
+	diag_clear(&ignored);
+	while (text && (line = strsep(&rest, "\n"))) {
+		char *path = strsep(&line, " ");
+
+		if (strncmp(path, "./", 2) != 0 || (line && strstr(line, "type=dir")))
+			continue;
+		if (all || shown < SHOWN_AT_MOST)
+			printf("  %s\n", path + 1), shown++;
+		else
+			left++;
+	}
+	if (left)
+		printf("  … and %zu more (--all shows them)\n", left);
+	free(text);
+}
+
+static void print_instances(const json_t *root, int all)
+{
+	json_t *instances = json_object_get(root, "instances"), *instance;
+	size_t i;
+
+	json_array_foreach(instances, i, instance)
+	{
+		const json_t *params = json_object_get(instance, "params");
+		char *values;
+
+		if (!all && i == SHOWN_AT_MOST) {
+			printf("  … and %zu more (--all shows them)\n",
+				json_array_size(instances) - i);
+			break;
+		}
+		values = json_dumps(
+			params, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+		printf("  %s %s\n", text_at(instance, "id"), values ? values : "");
+		free(values);
+	}
+}
+
+static int inspect(const char *path, int as_json, int all, struct diag *d)
+{
+	CLEANUP(file_close)
+	int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct old_unit unit;
+	char *text;
+	size_t size;
+
+	if (dirfd < 0)
+		return diag_fail_errno(d, "%s", path);
+	old_unit_read(&unit, dirfd);
+	if (!unit.root)
+		return diag_fail(d,
+			"%s: no unit: expected a folder with a " WU_MANIFEST
+			" of version %d",
+			path, WU_MANIFEST_VERSION);
+	if (as_json) {
+		text = file_read(dirfd, WU_MANIFEST, (size_t)1 << 30, &size, d);
+		if (text)
+			fwrite(text, 1, size, stdout);
+		free(text);
+	} else {
+		print_head(unit.root);
+		puts("files");
+		print_files(unit.root);
+		puts("on the app disk");
+		print_listing(dirfd, all);
+		printf("%zu instances\n",
+			json_array_size(json_object_get(unit.root, "instances")));
+		print_instances(unit.root, all);
+	}
+	old_unit_clear(&unit);
+	return 0;
+}
+
+int command_inspect(int argc, char **argv, struct diag *d)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'j'},
+		{"all", no_argument, NULL, 'a'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c, as_json = 0, all = 0;
+
+	while ((c = getopt_long(argc, argv, "ah", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			as_json = 1;
+			break;
+		case 'a':
+			all = 1;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 0;
+		default:
+			diag_fail(d, "wuc inspect --help says how to use it");
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 1) {
+		diag_fail(d, "inspect: expected one unit, found %d", argc - optind);
+		return EXIT_USAGE;
+	}
+	return inspect(argv[optind], as_json, all, d) < 0 ? EXIT_FAILED : 0;
+}

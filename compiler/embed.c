@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "embed.h"
+
+#include <string.h>
+
+/* Name in the program, path in the tree; the Makefile makes this file depend on them. */
+#define EMBEDDED(each)                                                                   \
+	each(reader, "lua/reader.lua", "reader.lua") each(                               \
+		recipe, "lua/recipe.lua", "recipe.lua") each(sandbox, "lua/sandbox.lua", \
+		"sandbox.lua") each(section, "lua/section.lua", "section.lua")           \
+		each(shell, "lua/shell.lua", "shell.lua") each(sweep, "lua/sweep.lua",   \
+			"sweep.lua") each(text, "lua/text.lua", "text.lua")              \
+			each(where, "lua/where.lua", "where.lua")                        \
+				each(run_sh, "compiler/run.sh.in", "run.sh.in")
+
+#define INCLUDE_BYTES(symbol, path, name)                                                \
+	__asm__(".pushsection .rodata\n"                                                 \
+		".globl embed_" #symbol ", embed_" #symbol "_end\n"                      \
+		"embed_" #symbol ": .incbin \"" path "\"\n"                              \
+		"embed_" #symbol "_end: .byte 0\n"                                       \
+		".popsection\n");                                                        \
+	extern const char embed_##symbol[] __attribute__((visibility("hidden")));        \
+	extern const char embed_##symbol##_end[] __attribute__((visibility("hidden")));
+EMBEDDED(INCLUDE_BYTES)
+
+const char *embed_find(const char *name, size_t *size)
+{
+#define ENTRY(symbol, path, name) {name, embed_##symbol, embed_##symbol##_end},
+	static const struct {
+		const char *name, *start, *end;
+	} files[] = {EMBEDDED(ENTRY)};
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (strcmp(files[i].name, name) == 0) {
+			*size = (size_t)(files[i].end - files[i].start);
+			return files[i].start;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "common/diag.h"
+#include "runtime/unit.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv, struct diag *d);
+	const char *help;
+} commands[] = {
+	{"build", command_build, "compile a recipe into a unit"},
+	{"check", command_check, "find a recipe's mistakes, build nothing"},
+	{"inspect", command_inspect, "show what a unit holds"},
+	{"base", command_base, "build, list and locate bases"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void print_help(FILE *out)
+{
+	fputs("usage: wuc COMMAND [ARGUMENTS]\n"
+	      "\n"
+	      "Compiles recipes into virtual-machine work units, which wurun runs.\n"
+	      "\n",
+		out);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(out, "  wuc %-8s  %s\n", commands[i].name, commands[i].help);
+	fputs("\n"
+	      "wuc COMMAND --help says more; so do wuc(1), workunit-recipe(5) and\n"
+	      "workunit-unit(5).\n",
+		out);
+}
+
+static int run_command(int argc, char **argv)
+{
+	struct diag d = {0};
+
+	for (size_t i = 0; i < COMMANDS; i++) {
+		char name[32];
+		int status;
+
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		/* getopt's own messages start with this. */
+		snprintf(name, sizeof(name), "wuc %s", commands[i].name);
+		argv[1] = name;
+		status = commands[i].run(argc - 1, argv + 1, &d);
+		diag_print(&d, stderr, "wuc");
+		diag_clear(&d);
+		if ((fflush(stdout) < 0 || ferror(stdout)) && status == 0) {
+			perror("wuc: standard output");
+			status = EXIT_FAILED;
+		}
+		return status;
+	}
+	fprintf(stderr, "wuc: no command '%s' (wuc --help lists them)\n", argv[1]);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("wuc " WU_VERSION);
+		return 0;
+	}
+	return run_command(argc, argv);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "reasons.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "runtime/unit.h"
+
+#define LISTING_LIMIT_BYTES ((size_t)1 << 30)
+
+/* One line of an mtree listing: its path up to the first blank, then what it says. */
+struct entry {
+	const char *line;
+	size_t path_size, size;
+};
+
+/* Reads the next line that describes a file; 0 at the end. */
+static int next_entry(const char **text, struct entry *e)
+{
+	while (**text) {
+		const char *end = strchr(*text, '\n');
+
+		e->line = *text;
+		e->size = end ? (size_t)(end - *text) : strlen(*text);
+		*text += e->size + (end ? 1 : 0);
+		e->path_size = 0;
+		while (e->path_size < e->size && e->line[e->path_size] != ' ')
+			e->path_size++;
+		if (e->line[0] == '.' && e->path_size > 1)
+			return 1;
+	}
+	return 0;
+}
+
+static void add_entry(struct buffer *b, const struct entry *e, const char *what)
+{
+	/* "./app/sir.awk" is /app/sir.awk in the guest. */
+	buffer_printf(b, "%s: %.*s %s\n", WU_APP_IMAGE, (int)e->path_size - 1,
+		e->line + 1, what);
+}
+
+static int compare_paths(const struct entry *x, const struct entry *y)
+{
+	size_t common = x->path_size < y->path_size ? x->path_size : y->path_size;
+	int order = memcmp(x->line, y->line, common);
+
+	if (order)
+		return order;
+	return (x->path_size > y->path_size) - (x->path_size < y->path_size);
+}
+
+static int by_path(const void *x, const void *y)
+{
+	return compare_paths(x, y);
+}
+
+static struct entry *read_entries(const char *text, size_t *count)
+{
+	struct entry *list = NULL, e;
+	size_t room = 0;
+
+	*count = 0;
+	while (next_entry(&text, &e)) {
+		if (*count == room) {
+			room = room ? 2 * room : 64;
+			list = memory_resize(list, room * sizeof(*list));
+		}
+		list[(*count)++] = e;
+	}
+	if (*count)
+		qsort(list, *count, sizeof(*list), by_path);
+	return list;
+}
+
+/* Merges the two sorted listings and names what only one has or what differs. */
+static size_t compare_listings(
+	struct buffer *b, const char *old_text, const char *new_text)
+{
+	size_t olds, news, i = 0, k = 0, before = b->size;
+	struct entry *old = read_entries(old_text, &olds);
+	struct entry *new = read_entries(new_text, &news);
+
+	while (i < olds || k < news) {
+		int order = i == olds	? 1
+			    : k == news ? -1
+					: compare_paths(&old[i], &new[k]);
+
+		if (order < 0) {
+			add_entry(b, &old[i++], "is gone");
+		} else if (order > 0) {
+			add_entry(b, &new[k++], "is new");
+		} else {
+			if (old[i].size != new[k].size ||
+				memcmp(old[i].line, new[k].line, old[i].size) != 0)
+				add_entry(b, &new[k], "changed");
+			i++;
+			k++;
+		}
+	}
+	free(old);
+	free(new);
+	return b->size - before;
+}
+
+static void add_app(struct buffer *b, const struct reasons_input *in)
+{
+	struct diag ignored = {0};
+	size_t size;
+	char *old = file_read(
+		in->old_fd, WU_APP_LISTING, LISTING_LIMIT_BYTES, &size, &ignored);
+
+	if (!old)
+		buffer_printf(b, "%s: the old unit has no listing of it\n", WU_APP_IMAGE);
+	else if (!compare_listings(b, old, in->listing->bytes))
+		buffer_printf(b,
+			"%s: it is missing or damaged, or its size or time stamp "
+			"changed\n",
+			WU_APP_IMAGE);
+	free(old);
+	diag_clear(&ignored);
+}
+
+static void add_base(struct buffer *b, const struct reasons_input *in, const char *path)
+{
+	const char *old = old_unit_text(in->old, "base", "digest");
+
+	if (strcmp(old, in->base->digest) == 0)
+		buffer_printf(b, "%s: it is missing or damaged\n", path);
+	else
+		buffer_printf(b, "%s: base %s changed from %.12s to %.12s\n", path,
+			in->base->name, old, in->base->digest);
+}
+
+void reasons_add_part(
+	struct buffer *b, const struct reasons_input *in, const struct artifact *part)
+{
+	const char *path = part->path;
+	struct artifact old;
+
+	if (!in->old->root)
+		buffer_printf(b, "%s: there is no old unit\n", path);
+	else if (!old_unit_artifact(in->old, path, &old))
+		buffer_printf(b, "%s: the old unit has none\n", path);
+	else if (strcmp(path, WU_APP_IMAGE) == 0)
+		add_app(b, in);
+	else if (strncmp(path, WU_BASE_FOLDER "/", strlen(WU_BASE_FOLDER) + 1) == 0)
+		add_base(b, in, path);
+	else if (strcmp(path, WU_RUN_SCRIPT) == 0)
+		buffer_printf(b,
+			"%s: the machine, the base or wuc changed, or it is missing\n",
+			path);
+	else if (strcmp(path, WU_OUTPUT_IMAGE) == 0)
+		buffer_printf(b, "%s: its size or time stamp changed, or it is missing\n",
+			path);
+	/* The listing follows the app disk, which has said why. */
+}
+
+void reasons_add_isos(struct buffer *b, const struct reasons_input *in, const char *kept,
+	const char *iso_key)
+{
+	const struct sweep *s = &in->plan->sweep;
+	size_t fresh = 0, again = 0, known = 0;
+
+	for (size_t i = 0; i < s->instance_count; i++) {
+		struct artifact old;
+		int had = old_unit_iso(in->old, s->instances[i].id, &old);
+
+		known += (size_t)had;
+		fresh += !had;
+		again += had && !kept[i];
+	}
+	if (fresh)
+		buffer_printf(b, "%s: %zu new instances\n", WU_PARAMS_FOLDER, fresh);
+	if (json_object_size(in->old->isos) > known)
+		buffer_printf(b, "%s: %zu instances are gone\n", WU_PARAMS_FOLDER,
+			json_object_size(in->old->isos) - known);
+	if (again && strcmp(old_unit_text(in->old, NULL, "iso_key"), iso_key) != 0)
+		buffer_printf(b, "%s: %zu CDs with another time stamp\n",
+			WU_PARAMS_FOLDER, again);
+	else if (again)
+		buffer_printf(b, "%s: %zu CDs are missing or damaged\n", WU_PARAMS_FOLDER,
+			again);
+}

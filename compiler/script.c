@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "embed.h"
+
+#define SETTINGS "@SETTINGS@\n"
+
+static void add_setting(struct buffer *b, const char *name, const char *value)
+{
+	buffer_printf(b, "%s='", name);
+	for (const char *p = value; *p; p++) {
+		if (*p == '\'')
+			buffer_add_text(b, "'\\''");
+		else
+			buffer_add(b, p, 1);
+	}
+	buffer_add_text(b, "'\n");
+}
+
+static void add_number(struct buffer *b, const char *name, uint64_t value)
+{
+	buffer_printf(b, "%s='%llu'\n", name, (unsigned long long)value);
+}
+
+void script_render(
+	struct buffer *b, const struct plan *p, const char *append, int has_root)
+{
+	size_t size;
+	const char *template = embed_find("run.sh.in", &size);
+	const char *settings = strstr(template, SETTINGS);
+
+	if (!settings)
+		abort(); /* the template is ours */
+	buffer_add(b, template, (size_t)(settings - template));
+	add_setting(b, "NAME", p->name);
+	add_number(b, "CPUS", p->machine.cpus);
+	add_number(b, "MEMORY_MIB", (p->machine.memory_bytes + (1 << 20) - 1) >> 20);
+	add_number(b, "TIME_MS", p->machine.time_ms);
+	add_setting(b, "GUEST_USER", p->machine.user);
+	add_setting(b, "NETWORK", p->machine.network);
+	add_setting(b, "APPEND", append);
+	add_setting(b, "ROOT", has_root ? "yes" : "no");
+	buffer_add_text(b, settings + strlen(SETTINGS));
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* script: a unit's run.sh, from the template that the binary carries. */
+#ifndef COMPILER_SCRIPT_H
+#define COMPILER_SCRIPT_H
+
+#include "common/memory.h"
+#include "plan.h"
+
+/* Appends the script's text. append is the base's kernel command line; has_root says
+ * whether the base has a root disk. */
+void script_render(
+	struct buffer *b, const struct plan *p, const char *append, int has_root);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* unit: a plan -> the unit's folder. What is there already and would come out the same is
+ * kept; the rest is made in a temporary sibling folder, synced and exchanged for the old
+ * unit, so that an interrupted build leaves the old unit or none. */
+#ifndef COMPILER_UNIT_H
+#define COMPILER_UNIT_H
+
+#include <stddef.h>
+
+#include "base.h"
+#include "common/diag.h"
+#include "plan.h"
+#include "scan.h"
+
+struct unit_options {
+	int dry_run; /* decide everything, write nothing */
+	struct scan_options scan;
+};
+
+struct unit_report {
+	struct buffer reasons; /* a line for each thing that has to be made, and why */
+	size_t made, kept;     /* files of the unit */
+	uint64_t app_bytes;    /* size of the app disk */
+	const char **inputs;   /* host paths read, sorted; in the arena */
+	size_t input_count;
+	struct arena arena;
+};
+
+/* Builds folder `path` (its parents are made). base is in the store, or its folder is
+ * NULL in a dry run. unit_report_clear() is due in any case. 0 or -1. */
+int unit_build(const struct plan *plan, const char *recipe_sha256,
+	const struct base *base, const char *path, const struct unit_options *o,
+	struct unit_report *report, struct diag *d);
+void unit_report_clear(struct unit_report *report);
+
+#endif

@@ -1,0 +1,488 @@
+-- SPDX-License-Identifier: GPL-2.0-or-later
+-- recipe: runs a recipe and turns what it returns into plain tables that hold every default,
+-- for the compiler to decode. All mistakes of a recipe are collected, each with its place.
+
+local reader = require "reader"
+local sandbox = require "sandbox"
+local section = require "section"
+local shell = require "shell"
+local sweep = require "sweep"
+local text = require "text"
+local where = require "where"
+
+local recipe = {}
+
+local DEFAULT_EPOCH = 946684800 -- 2000-01-01: late enough for every archive format
+local name_pattern = "[%w][%w%._%-]*"
+
+-- What one run of a recipe knows: the host's functions, the sources read, tags, complaints.
+local function new_context(host)
+	return {
+		host = host,
+		sources = {},  -- file -> its text
+		running = {},  -- the files at work, the innermost last
+		tags = setmetatable({}, { __mode = "k" }),
+		problems = {},
+	}
+end
+
+-- The place of the nearest caller that is recipe and not ours. `return word { … }` is a
+-- tail call, which leaves no trace of its caller: then the source says where `word` stands.
+local function calling_place(context, word)
+	local innermost = context.running[#context.running]
+	for level = 3, 40 do
+		local info = debug.getinfo(level, "Slt")
+		if not info then
+			break
+		elseif info.source:sub(1, 1) == "@" and info.currentline > 0 then
+			return info.source:sub(2), info.currentline
+		elseif info.istailcall and word then
+			local line = where.call(context.sources[innermost], word)
+			if line then
+				return innermost, line
+			end
+		end
+	end
+	return innermost, 0
+end
+
+local function path_text(path)
+	local out = ""
+	for _, part in ipairs(path) do
+		if math.type(part) == "integer" then
+			out = out .. ("[%d]"):format(part)
+		elseif type(part) == "string" and part:find("^[%a_][%w_]*$") then
+			out = out .. (out ~= "" and "." or "") .. part
+		else
+			out = out .. "[" .. text.show(part) .. "]"
+		end
+	end
+	return out
+end
+
+local function add_problem(context, file, line, path, message)
+	local field = path_text(path)
+	context.problems[#context.problems + 1] = {
+		file = file, line = line,
+		text = field ~= "" and field .. ": " .. message or message,
+	}
+end
+
+-- The line of a field: inside the constructor that holds it, or of the constructor.
+local function line_of(context, tag, path)
+	return where.line(context.sources[tag.file] or "", tag.line, path)
+end
+
+local function slice(list, from)
+	return table.move(list, from, #list, 1, {})
+end
+
+-- complain(path, message, inner): paths are below the constructor `tag`; `inner` is the tag
+-- of a constructor at the path's start, which has a better place to look from.
+local function complainer(context, tag, prefix)
+	return function(path, message, inner)
+		local full = table.move(path, 1, #path, #prefix + 1, table.move(prefix, 1, #prefix, 1, {}))
+		local file, line = tag.file, tag.line
+		if inner and #path > 1 then
+			file, line = inner.file, line_of(context, inner, slice(path, 2))
+		elseif inner then
+			file, line = inner.file, inner.line
+		else
+			line = line_of(context, tag, full)
+		end
+		add_problem(context, file, line, full, message)
+	end
+end
+
+local function tag_of(context, value)
+	return type(value) == "table" and context.tags[value] or nil
+end
+
+-- The files of one field of unit{} or base{}.
+local function read_section(context, tag, field, packages)
+	local raw = tag.raw[field]
+	if raw == nil then
+		return {}
+	end
+	return section.read(raw, {
+		packages = packages,
+		tag = function(value)
+			return tag_of(context, value)
+		end,
+		place = function(path, inner)
+			local full = { field, table.unpack(path) }
+			local line = inner and inner.line or line_of(context, tag, full)
+			return { file = inner and inner.file or tag.file, line = line, field = path_text(full) }
+		end,
+	}, complainer(context, tag, { field }))
+end
+
+local function any(value)
+	return value
+end
+
+local function size_reader(context)
+	return function(value)
+		return type(value) == "string" and context.host.parse_size(value) or nil
+	end
+end
+
+local function time_reader(context)
+	return function(value)
+		if type(value) == "number" then
+			value = context.host.number_text(value)
+		end
+		return type(value) == "string" and context.host.parse_time(value) or nil
+	end
+end
+
+local function read_machine(context, r)
+	local m = r:table("machine")
+	local size_words = 'a size such as "128M"'
+	local machine = {
+		cpus = m:whole("cpus", 1, 255, 1),
+		memory = m:get("memory", size_words, size_reader(context), 256 << 20),
+		time_ms = m:get("time", 'a time such as "90s", "2m" or "1h30m"', time_reader(context), 0),
+		network = m:choice("network", { "none", "user" }, "none"),
+		user = m:choice("user", { "user", "root" }, "user"),
+	}
+	if machine.memory < 64 << 20 then
+		m.complain({ "memory" }, "expected at least 64M, found " .. text.show(m.raw.memory))
+	elseif machine.memory > 1 << 44 then
+		m.complain({ "memory" }, "expected at most 16T, found " .. text.show(m.raw.memory))
+	end
+	m:finish()
+	return machine
+end
+
+local function read_output(context, r)
+	local o = r:table("output")
+	local output = {
+		size = o:get("size", 'a size such as "16M"', size_reader(context), 64 << 20),
+		metrics = o:get("metrics", "a path below /output", function(value)
+			if type(value) ~= "string" or value == "" or value:find("^/") or value:find("%c")
+				or ("/" .. value .. "/"):find("/%.?%.?/") then
+				return nil
+			end
+			return value
+		end),
+	}
+	if output.size < 1 << 20 or output.size > 1 << 43 then
+		o.complain({ "size" }, "expected a size from 1M to 8T, found " .. text.show(o.raw.size))
+	end
+	o:finish()
+	return output
+end
+
+-- params: nothing, a plain table, or a sweep.
+local function read_params(context, tag, r)
+	local raw = r:get("params", "a table or a sweep (grid, zip, list, csv, * or +)", function(value)
+		return type(value) == "table" and not tag_of(context, value) and value or nil
+	end)
+	if raw == nil then
+		return sweep.list({ {} }, any)
+	elseif sweep.is(raw) then
+		return raw
+	end
+	local complain = complainer(context, tag, { "params" })
+	for _, name in ipairs(text.keys(raw)) do
+		if type(raw[name]) == "table" then
+			complain({ name }, "expected one value, found a list (params = grid { … } makes a sweep)")
+			return sweep.list({ {} }, any)
+		end
+	end
+	return sweep.list({ raw }, function(path, message)
+		complain(slice(path, 2), message)
+	end)
+end
+
+-- --set and --only, which name parameters from the command line.
+local function apply_choices(context, s)
+	for _, choice in ipairs(context.host.choices) do
+		local known = false
+		for _, name in ipairs(s.names) do
+			known = known or name == choice.name
+		end
+		local option = "--" .. choice.option
+		if not known then
+			add_problem(context, nil, 0, {}, ("%s %s: no such parameter%s"):format(
+				option, choice.name, text.hint(choice.name, s.names)))
+		elseif choice.option == "set" then
+			s = sweep.set(s, choice.name, sweep.typed(choice.value))
+		else
+			s = sweep.only(s, choice.name, sweep.typed(choice.value))
+			if #s.rows == 0 then
+				add_problem(context, nil, 0, {}, ("%s %s=%s: no instance has this value"):format(
+					option, choice.name, choice.value))
+			end
+		end
+	end
+	return s
+end
+
+local function is_words(value)
+	if type(value) ~= "table" or #value == 0 then
+		return false
+	end
+	for _, key in ipairs(text.keys(value)) do
+		local word = value[key]
+		if math.type(key) ~= "integer" or (type(word) ~= "string" and type(word) ~= "number")
+			or tostring(word):find("%z") then
+			return false
+		end
+	end
+	return true
+end
+
+-- One command -> the text of its script, or nil after a complaint.
+local function read_command(context, value, names, complain)
+	if type(value) == "string" and value:find("%S") and not value:find("%z") then
+		return shell.script(value, names, function(message)
+			complain({}, message)
+		end)
+	elseif is_words(value) then
+		local words = {}
+		for i, word in ipairs(value) do
+			words[i] = type(word) == "number" and context.host.number_text(word) or word
+		end
+		return shell.argv(words, names, function(message, i)
+			complain({ i }, message)
+		end)
+	end
+	complain({}, "expected a script or a list of words, found " .. text.show(value))
+	return nil
+end
+
+local function read_scripts(context, tag, r, names)
+	local one = r:get("command", "", any)
+	local several = r:get("commands", "", any)
+	local complain = complainer(context, tag, {})
+	local scripts = {}
+	local function add(name, path, value)
+		local body = read_command(context, value, names, function(inner, message)
+			complain({ table.unpack(path), table.unpack(inner) }, message)
+		end)
+		scripts[#scripts + 1] = { name = name, text = body }
+	end
+	if one ~= nil and several ~= nil then
+		complain({ "commands" }, "expected command or commands, found both")
+	elseif one ~= nil then
+		add("10-main", { "command" }, one)
+	elseif type(several) == "table" and #several > 0 then
+		local digits = #tostring(#several * 10)
+		for i, value in ipairs(several) do
+			add(("%0" .. digits .. "d-step"):format(i * 10), { "commands", i }, value)
+		end
+	elseif several ~= nil then
+		complain({ "commands" }, "expected a list of commands, found " .. text.show(several))
+	else
+		complain({}, "expected a command, found nothing (command = \"…\")")
+	end
+	return scripts
+end
+
+local read_base -- read_base_reference needs it
+
+local function read_base_reference(context, tag, r)
+	local value = r:get("base", 'a base\'s name, a path or base { … }', function(v)
+		local inner = tag_of(context, v)
+		local good = type(v) == "string" and v ~= "" or inner and inner.kind == "base"
+		return good and v or nil
+	end, "mini")
+	local place = { file = tag.file, line = line_of(context, tag, { "base" }), field = "base" }
+	if type(value) == "table" then
+		return { kind = "inline", plan = read_base(context, tag_of(context, value)), place = place }
+	elseif value:find("/") or value:find("%.lua$") then
+		return { kind = "path", text = value, place = place }
+	end
+	return { kind = "name", text = value, place = place }
+end
+
+local function stem(context)
+	local name = context.host.name:match("([^/]*)$"):gsub("%.lua$", "")
+	return name:find("^" .. name_pattern .. "$") and name or "unit"
+end
+
+local function read_names(context, r)
+	return {
+		name = r:match("name", name_pattern,
+			"a name of letters, digits, dots, _ and -", stem(context)),
+		description = r:text("description"),
+		epoch = r:whole("epoch", 0, 253402300799, context.host.epoch or DEFAULT_EPOCH),
+	}
+end
+
+local function read_unit(context, tag)
+	local complain = complainer(context, tag, {})
+	local r = reader.new(tag.raw, complain)
+	local plan = read_names(context, r)
+	plan.kind, plan.place = "unit", { file = tag.file, line = tag.line, field = "unit" }
+	if #plan.name > 64 then
+		complain({ "name" }, "expected at most 64 characters, found " .. #plan.name)
+	end
+	plan.version = r:text("version")
+	plan.licence = r:text("licence") or r:text("license")
+	plan.authors = r:texts("authors")
+	plan.base = read_base_reference(context, tag, r)
+	for _, field in ipairs { "app", "input" } do
+		r:get(field, "", any)
+		plan[field] = read_section(context, tag, field, false)
+	end
+	plan.app_size = r:get("app_size", 'a size such as "64M"', size_reader(context), 0)
+	local s = apply_choices(context, read_params(context, tag, r))
+	plan.params = { names = s.names, rows = s.rows }
+	if #s.rows == 0 and #context.problems == 0 then
+		complain({ "params" }, "expected at least one instance, found none (does :where keep nothing?)")
+	end
+	plan.scripts = read_scripts(context, tag, r, s.names)
+	plan.output = read_output(context, r)
+	plan.machine = read_machine(context, r)
+	r:finish()
+	return plan
+end
+
+function read_base(context, tag)
+	local complain = complainer(context, tag, {})
+	local r = reader.new(tag.raw, complain)
+	local plan = read_names(context, r)
+	plan.kind, plan.place = "base", { file = tag.file, line = tag.line, field = "base" }
+	plan.suite = r:match("suite", "[%w%-]+", "a Debian suite's name", "bookworm")
+	local kernel = r:get("kernel", 'a package: deb "linux-image-…"', function(value)
+		local inner = tag_of(context, value)
+		return inner and inner.kind == "deb" and type(inner.raw[1]) == "string" and inner.raw[1] or nil
+	end)
+	if tag.raw.kernel == nil then
+		complain({}, 'expected a kernel, found nothing (kernel = deb "linux-image-cloud-amd64")')
+	end
+	plan.kernel = kernel
+	plan.modules = r:texts("modules")
+	r:get("initrd", "", any)
+	plan.initrd = read_section(context, tag, "initrd", true)
+	plan.append = r:text("append", "console=ttyS0 quiet panic=-1")
+	r:finish()
+	return plan
+end
+
+-- The words that only note what they were given, and where.
+local constructors = { "unit", "base", "file", "text", "archive", "symlink", "hardlink", "folder", "deb" }
+
+local function new_constructor(context, kind)
+	return function(value)
+		local file, line = calling_place(context, kind)
+		local raw = type(value) == "table" and not sweep.is(value) and not tag_of(context, value)
+			and value or { value }
+		if raw ~= value and type(value) ~= "string" then
+			error(("%s: expected a %s, found %s"):format(kind,
+				(kind == "unit" or kind == "base") and "table" or "text or a table", text.show(value)), 2)
+		end
+		local object = {}
+		context.tags[object] = { kind = kind, raw = raw, file = file, line = line }
+		return object
+	end
+end
+
+local function new_sweep_words(context, raise)
+	local words = {}
+	for _, kind in ipairs { "grid", "zip", "list" } do
+		words[kind] = function(spec)
+			local file, line = calling_place(context, kind)
+			local tag = { file = file, line = line }
+			if type(spec) ~= "table" or sweep.is(spec) then
+				raise(("%s: expected a table, found %s"):format(kind, sweep.is(spec) and "a sweep" or text.show(spec)))
+			end
+			return sweep[kind](spec, function(path, message)
+				add_problem(context, file, line_of(context, tag, path),
+					{ "params", table.unpack(path) }, message)
+			end)
+		end
+	end
+	for _, kind in ipairs { "range", "linspace", "logspace" } do
+		words[kind] = function(...)
+			return sweep[kind](raise, ...)
+		end
+	end
+	words.csv = function(path)
+		if type(path) ~= "string" then
+			raise("csv: expected a path, found " .. text.show(path))
+		end
+		local source, problem = context.host.read(path)
+		if not source then
+			raise("csv: " .. problem)
+		end
+		return sweep.csv(source, function(_, message, line)
+			add_problem(context, path, line or 1, {}, message)
+		end)
+	end
+	return words
+end
+
+-- Throws at the line of the recipe that called us, whatever lies between.
+local function new_raise(context)
+	return function(message)
+		local file, line = calling_place(context)
+		error(line > 0 and ("%s:%d: %s"):format(file, line, message)
+			or ("%s: %s"):format(file, message), 0)
+	end
+end
+
+local function run_file(context, name, source, words)
+	context.sources[name] = source
+	local env = sandbox.environment(words, context.host.note)
+	local chunk, problem = load(source, "@" .. name, "t", env)
+	if not chunk then
+		error(problem, 0)
+	end
+	context.running[#context.running + 1] = name
+	local result = chunk()
+	context.running[#context.running] = nil
+	return result
+end
+
+local function new_words(context)
+	local raise = new_raise(context)
+	sweep.install(raise)
+	local words = new_sweep_words(context, raise)
+	for _, kind in ipairs(constructors) do
+		words[kind] = new_constructor(context, kind)
+	end
+	local including = {}
+	words.include = function(path)
+		if type(path) ~= "string" then
+			raise("include: expected a path, found " .. text.show(path))
+		elseif including[path] then
+			raise(("include: %s includes itself"):format(path))
+		end
+		local source, problem = context.host.read(path)
+		if not source then
+			raise("include: " .. problem)
+		end
+		including[path] = true
+		local result = run_file(context, context.host.beside(path), source, words)
+		including[path] = nil
+		return result
+	end
+	return words
+end
+
+-- host: what the compiler gives (see recipe.c). Returns the plan or nil, and the problems.
+function recipe.evaluate(host)
+	local context = new_context(host)
+	local result = run_file(context, host.name, host.source, new_words(context))
+	local tag = tag_of(context, result)
+	local plan
+	if tag and tag.kind == "unit" then
+		plan = read_unit(context, tag)
+	elseif tag and tag.kind == "base" then
+		plan = read_base(context, tag)
+	else
+		add_problem(context, host.name, 0, {},
+			("expected a recipe that returns unit { … } or base { … }, found %s"):format(
+				tag and "a " .. tag.kind or text.show(result)))
+	end
+	text.sort(context.problems, function(a, b)
+		return a.file == b.file and a.line < b.line
+	end)
+	return #context.problems == 0 and plan or nil, context.problems
+end
+
+return recipe
