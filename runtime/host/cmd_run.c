@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "accel.h"
+#include "command.h"
+#include "common/file.h"
+#include "common/quantity.h"
+#include "host.h"
+#include "news.h"
+#include "runtime/unit.h"
+#include "sweep.h"
+#include "verify.h"
+
+static const char help[] =
+	"usage: wurun run [OPTION…] UNIT [ID…]\n"
+	"\n"
+	"Runs the instances of a unit (all of them, or those named by an id or the\n"
+	"beginning of one) and leaves a folder for each below results/NAME. An instance\n"
+	"that has a result already is not run again, unless the unit changed since.\n"
+	"\n"
+	"  -o, --output DIR      the results' folder (default: results/NAME)\n"
+	"  -j, --jobs N          so many at once (default: what processors and memory "
+	"hold)\n"
+	"      --accel A         auto (default), kvm or tcg; auto takes KVM where a "
+	"guest\n"
+	"                        really boots with it\n"
+	"      --timeout T       time limit for each instance, in place of the unit's "
+	"own\n"
+	"                        (\"90\", \"10m\", \"2h\"; 0: none)\n"
+	"      --keep WHAT       keep output disks of none (default), failed or all\n"
+	"      --rerun-failed    run those again that failed\n"
+	"      --verify          check the digests of all the unit's files first\n"
+	"      --json            news on standard output, a JSON object a line\n"
+	"  -q, --quiet           no news, only complaints\n"
+	"  -v, --verbose         more news\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"A run of one instance shows the application's own output live.\n"
+	"Exit status: for one instance the application's, 124 for the time limit, 128+n\n"
+	"for signal n, 125 where the runtime or the host failed; for several 0, 1 where\n"
+	"some failed, 125 where the host did.\n";
+
+struct options {
+	const char *unit, *output;
+	char *const *ids;
+	size_t id_count;
+	size_t jobs; /* 0: as many as fit */
+	enum accel_wish wish;
+	const char *timeout;
+	uint64_t timeout_ms;
+	enum keep keep;
+	int rerun_failed, verify, json, quiet, verbose;
+};
+
+/* Everything that a run holds; clear_run() gives it back. */
+struct run {
+	const struct options *options;
+	struct manifest manifest;
+	struct results results;
+	struct qemu_program program;
+	struct instance_context context;
+	const struct manifest_instance **list; /* to run */
+	size_t count;
+	struct news news;
+	struct relay out, err;
+	char *results_path;
+	struct utsname host;
+	int signals;
+	enum accelerator accelerator;
+};
+
+static void clear_run(struct run *r)
+{
+	results_close(&r->results);
+	manifest_clear(&r->manifest);
+	qemu_forget(&r->program);
+	news_clear(&r->news);
+	relay_clear(&r->out);
+	relay_clear(&r->err);
+	file_close(&r->context.unit);
+	file_close(&r->context.kernel);
+	file_close(&r->context.initrd);
+	file_close(&r->context.app);
+	file_close(&r->context.root);
+	file_close(&r->context.output);
+	file_close(&r->signals);
+	free(r->results_path);
+	free(r->list);
+}
+
+static int open_file(struct run *r, const char *path, int *fd, struct diag *d)
+{
+	*fd = openat(r->context.unit, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return *fd < 0 ? diag_fail_errno(d, "%s/%s", r->options->unit, path) : 0;
+}
+
+static int open_unit(struct run *r, struct diag *d)
+{
+	const struct options *o = r->options;
+	struct instance_context *c = &r->context;
+	int (*verify)(int, const char *, const struct manifest *, struct diag *) =
+		o->verify ? verify_digests : verify_sizes;
+
+	c->unit = open(o->unit, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->unit < 0)
+		return diag_fail_errno(d, "%s", o->unit);
+	if (manifest_load(c->unit, o->unit, &r->manifest, d) < 0 ||
+		verify(c->unit, o->unit, &r->manifest, d) < 0)
+		return -1;
+	if (open_file(r, WU_BASE_FOLDER "/" WU_KERNEL, &c->kernel, d) < 0 ||
+		open_file(r, WU_BASE_FOLDER "/" WU_INITRD, &c->initrd, d) < 0 ||
+		open_file(r, WU_APP_IMAGE, &c->app, d) < 0 ||
+		open_file(r, WU_OUTPUT_IMAGE, &c->output, d) < 0)
+		return -1;
+	c->output_bytes = manifest_find_file(&r->manifest, WU_OUTPUT_IMAGE)->size_bytes;
+	if (manifest_find_file(&r->manifest, WU_BASE_FOLDER "/" WU_ROOT_IMAGE))
+		return open_file(r, WU_BASE_FOLDER "/" WU_ROOT_IMAGE, &c->root, d);
+	return 0;
+}
+
+static int is_listed(const struct run *r, const struct manifest_instance *i)
+{
+	for (size_t n = 0; n < r->count; n++)
+		if (r->list[n] == i)
+			return 1;
+	return 0;
+}
+
+static int select_instances(struct run *r, struct diag *d)
+{
+	const struct manifest *m = &r->manifest;
+	const struct options *o = r->options;
+	int rc = 0;
+
+	r->list = memory_alloc((m->instance_count + o->id_count) * sizeof(*r->list));
+	for (size_t n = 0; n < o->id_count; n++) {
+		const struct manifest_instance *i =
+			manifest_find_instance(m, o->ids[n], d);
+
+		if (!i)
+			rc = -1;
+		else if (!is_listed(r, i))
+			r->list[r->count++] = i;
+	}
+	for (size_t n = 0; o->id_count == 0 && n < m->instance_count; n++)
+		r->list[r->count++] = &m->instances[n];
+	return rc;
+}
+
+/* A limit that ran out is no result for a run with another limit. */
+static int has_other_limit(const struct run *r, const json_t *result)
+{
+	const json_t *host = json_object_get(result, "host");
+
+	return (uint64_t)json_integer_value(json_object_get(host, "limit_ms")) !=
+	       r->context.time_ms;
+}
+
+static int is_finished(
+	const struct run *r, const struct manifest_instance *i, const json_t *result)
+{
+	const char *class = json_string_value(json_object_get(result, "class"));
+	const char *its_key = json_string_value(json_object_get(result, "key"));
+	char key[DIGEST_HEX];
+
+	manifest_instance_key(&r->manifest, i, key);
+	if (strcmp(its_key, key) != 0 || classify_is_host_side(class))
+		return 0;
+	if (strcmp(class, WU_CLASS_TIME_LIMIT) == 0 && has_other_limit(r, result))
+		return 0;
+	return strcmp(class, WU_CLASS_OK) == 0 || !r->options->rerun_failed;
+}
+
+/* Takes those off the list that have their result. */
+static void drop_finished(struct run *r)
+{
+	size_t left = 0;
+
+	for (size_t n = 0; n < r->count; n++) {
+		json_t *result = results_load(&r->results, r->list[n]->id);
+
+		if (result && is_finished(r, r->list[n], result))
+			news_reuse(&r->news, result);
+		else
+			r->list[left++] = r->list[n];
+		json_decref(result);
+	}
+	r->count = left;
+}
+
+/* One for each processor that the unit asks for, as far as memory goes. */
+static size_t choose_jobs(const struct run *r)
+{
+	uint64_t memory = host_read_available_memory();
+	uint64_t each = r->manifest.memory_bytes + (64u << 20);
+	size_t jobs = host_count_processors() / r->manifest.cpus;
+
+	if (r->options->jobs)
+		return r->options->jobs;
+	if (memory && memory / each < jobs)
+		jobs = memory / each;
+	return jobs ? jobs : 1;
+}
+
+/* From here on signals come by the loop. */
+static int catch_signals(struct run *r, struct diag *d)
+{
+	sigset_t caught;
+
+	sigemptyset(&caught);
+	sigaddset(&caught, SIGINT);
+	sigaddset(&caught, SIGTERM);
+	sigaddset(&caught, SIGHUP);
+	sigaddset(&caught, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &caught, NULL);
+	r->signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+	return r->signals < 0 ? diag_fail_errno(d, "signals") : 0;
+}
+
+static int read_signal(const struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	if (read(r->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return 0;
+	return (int)info.ssi_signo;
+}
+
+static int choose_accelerator(struct run *r, struct diag *d)
+{
+	const struct qemu_machine m = {.cpus = r->manifest.cpus,
+		.memory_bytes = r->manifest.memory_bytes,
+		.append = r->manifest.append,
+		.kernel = r->context.kernel,
+		.initrd = r->context.initrd};
+	int probed = 0;
+
+	if (accel_choose(r->options->wish, &r->program, &m, r->signals, &r->accelerator,
+		    &probed, d) < 0)
+		return -1;
+	if (probed)
+		news_probe(&r->news, r->accelerator);
+	r->context.may_fall_back = r->options->wish == ACCEL_AUTO;
+	return 0;
+}
+
+static int prepare(struct run *r, struct diag *d)
+{
+	const struct options *o = r->options;
+
+	if (open_unit(r, d) < 0 || select_instances(r, d) < 0)
+		return -1;
+	r->results_path = o->output ? memory_strdup(o->output)
+				    : memory_printf("results/%s", r->manifest.name);
+	if (results_open(r->results_path, 1, &r->results, d) < 0)
+		return -1;
+	uname(&r->host);
+	r->context.manifest = &r->manifest;
+	r->context.results = &r->results;
+	r->context.program = &r->program;
+	r->context.keep = o->keep;
+	r->context.host = r->host.nodename;
+	r->context.time_ms = o->timeout ? o->timeout_ms : r->manifest.time_ms;
+	return 0;
+}
+
+/* The one instance's output goes where ours would. */
+static void set_relays(struct run *r)
+{
+	if (r->news.total != 1 || r->options->json)
+		return;
+	r->out.fd = STDOUT_FILENO;
+	r->err.fd = STDERR_FILENO;
+	r->context.out = &r->out;
+	r->context.err = &r->err;
+}
+
+/* Returns the signal that stopped it, 0, or -1. */
+static int run_list(struct run *r, struct diag *d)
+{
+	const struct sweep_listener listener = {
+		news_ended, news_fell_back, news_turn, &r->news};
+	int signal;
+
+	if (catch_signals(r, d) < 0 || qemu_find(&r->program, d) < 0)
+		return -1;
+	if (choose_accelerator(r, d) < 0) {
+		signal = read_signal(r);
+		return signal ? signal : -1;
+	}
+	news_begin(&r->news, r->count, choose_jobs(r));
+	signal = sweep_run(&r->context, r->accelerator, r->list, r->count,
+		r->news.progress.slots, r->signals, &listener);
+	if (!signal) {
+		relay_flush(&r->out, r->signals);
+		relay_flush(&r->err, r->signals);
+	}
+	return signal;
+}
+
+static int run_unit(const struct options *o, const struct stdio *stdio, struct diag *d)
+{
+	struct run r = {.options = o,
+		.results = {.fd = -1},
+		.signals = -1,
+		.out = {.fd = -1},
+		.err = {.fd = -1},
+		.context = {.unit = -1,
+			.kernel = -1,
+			.initrd = -1,
+			.app = -1,
+			.root = -1,
+			.output = -1}};
+	int signal = 0, status = EXIT_HOST_FAILED;
+
+	if (prepare(&r, d) == 0) {
+		news_init(&r.news, stdio, r.results_path, &r.manifest, r.count,
+			o->json	     ? NEWS_JSON
+			: o->quiet   ? NEWS_QUIET
+			: o->verbose ? NEWS_VERBOSE
+				     : NEWS_NORMAL);
+		drop_finished(&r);
+		set_relays(&r);
+		if (r.count > 0)
+			signal = run_list(&r, d);
+		if (signal >= 0)
+			status = news_conclude(&r.news, signal);
+	}
+	clear_run(&r);
+	return status;
+}
+
+static int parse_keep(const char *text, enum keep *keep)
+{
+	static const char *const words[] = {
+		[KEEP_NONE] = "none", [KEEP_FAILED] = "failed", [KEEP_ALL] = "all"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(text, words[i]) == 0) {
+			*keep = (enum keep)i;
+			return 0;
+		}
+	return -1;
+}
+
+static int parse_jobs(const char *text, size_t *jobs)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || value == 0 || value > 4096)
+		return -1;
+	*jobs = value;
+	return 0;
+}
+
+enum {
+	OPTION_ACCEL = 256,
+	OPTION_TIMEOUT,
+	OPTION_KEEP,
+	OPTION_RERUN,
+	OPTION_VERIFY,
+	OPTION_JSON
+};
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"jobs", required_argument, NULL, 'j'},
+	{"accel", required_argument, NULL, OPTION_ACCEL},
+	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"keep", required_argument, NULL, OPTION_KEEP},
+	{"rerun-failed", no_argument, NULL, OPTION_RERUN},
+	{"verify", no_argument, NULL, OPTION_VERIFY},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+/* Returns 0, or -1 where the value is not one of the option's. */
+static int take_option(struct options *o, int c, const char *value, struct diag *d)
+{
+	switch (c) {
+	case 'o':
+		o->output = value;
+		return *value ? 0 : diag_fail(d, "run: -o: expected a folder");
+	case 'j':
+		return parse_jobs(value, &o->jobs) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: -j: expected a number from 1 to 4096, "
+					 "found \"%s\"",
+					 value);
+	case OPTION_ACCEL:
+		return accel_parse_wish(value, &o->wish) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --accel: expected auto, kvm or tcg, "
+					 "found \"%s\"",
+					 value);
+	case OPTION_TIMEOUT:
+		o->timeout = value;
+		return quantity_parse_time(value, &o->timeout_ms) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --timeout: expected a time as in "
+					 "\"90\" or \"10m\", found \"%s\"",
+					 value);
+	case OPTION_KEEP:
+		return parse_keep(value, &o->keep) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --keep: expected failed, all or "
+					 "none, found \"%s\"",
+					 value);
+	default:
+		return -1;
+	}
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse_options(int argc, char **argv, struct options *o,
+	const struct stdio *stdio, struct diag *d)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "o:j:qvh", long_options, NULL)) != -1) {
+		if (c == 'h')
+			return fputs(help, stdio->out), 0;
+		if (c == '?')
+			return command_refuse_option(&cmd_run, argv, d);
+		o->rerun_failed |= c == OPTION_RERUN;
+		o->verify |= c == OPTION_VERIFY;
+		o->json |= c == OPTION_JSON;
+		o->quiet |= c == 'q';
+		o->verbose |= c == 'v';
+		if (optarg && take_option(o, c, optarg, d) < 0)
+			return EXIT_USAGE;
+	}
+	if (optind == argc) {
+		diag_fail(d, "run: expected a unit: wurun run UNIT [ID…]");
+		return EXIT_USAGE;
+	}
+	o->unit = argv[optind];
+	o->ids = argv + optind + 1;
+	o->id_count = (size_t)(argc - optind - 1);
+	return -1;
+}
+
+static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
+{
+	struct options o = {.wish = ACCEL_AUTO, .keep = KEEP_NONE};
+	int status = parse_options(argc, argv, &o, stdio, d);
+
+	return status >= 0 ? status : run_unit(&o, stdio, d);
+}
+
+const struct command cmd_run = {
+	.name = "run",
+	.summary = "run the instances of a unit",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "common/file.h"
+#include "common/quantity.h"
+#include "unpack.h"
+
+static const char help[] =
+	"usage: wurun unpack [-q] IMAGE DIR\n"
+	"\n"
+	"Unpacks an instance's output disk into DIR, which must be empty or not exist.\n"
+	"The image is never mounted. Devices, fifos, sockets and symbolic links that "
+	"lead\n"
+	"out of DIR are left out; set-id bits, owners and extended attributes too.\n"
+	"\n"
+	"  -q, --quiet   say nothing where all goes well\n"
+	"  -h, --help    this text\n"
+	"\n"
+	"Exit status: 0; 1 where some of the disk could not be read; 125 where DIR "
+	"could\n"
+	"not be written.\n";
+
+/* Opens DIR, which it makes where it is not there. */
+static int open_empty_folder(const char *path, struct diag *d)
+{
+	int fd, entries = 0;
+	DIR *dir;
+
+	if (file_make_folders(path, d) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+	if (!dir) {
+		diag_fail_errno(d, "%s", path);
+		file_close(&fd);
+		return -1;
+	}
+	while (readdir(dir))
+		entries++;
+	closedir(dir);
+	if (entries > 2) {
+		close(fd);
+		return diag_fail(d, "%s: not empty", path);
+	}
+	return fd;
+}
+
+static int wait_for(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	while (fd >= 0 && poll(&p, 1, -1) < 0)
+		if (errno != EINTR)
+			return -1;
+	return 0;
+}
+
+static void print_list(FILE *out, const char *what, const json_t *list, uint64_t count)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fprintf(out, "%s: %s\n", what,
+			json_string_value(json_array_get(list, i)));
+	if (count > json_array_size(list))
+		fprintf(out, "%s: and %" PRIu64 " more\n", what,
+			count - json_array_size(list));
+}
+
+static int report(const struct unpack *u, const char *path, int quiet,
+	const struct stdio *stdio, struct diag *d)
+{
+	char *damage = unpack_describe_damage(u);
+	char size[QUANTITY_TEXT];
+
+	print_list(stdio->err, "left out", u->skipped, u->skipped_count);
+	print_list(stdio->err, "damaged", u->damaged, u->damaged_count);
+	if (!quiet)
+		fprintf(stdio->out, "%s: %" PRIu64 " files, %s\n", path, u->totals.files,
+			quantity_format_size(u->totals.bytes, size));
+	if (u->host_failure)
+		diag_fail(d, "%s: %s", path, u->host_failure);
+	else if (damage)
+		diag_fail(d, "%s", damage);
+	free(damage);
+	if (u->host_failure)
+		return EXIT_HOST_FAILED;
+	return u->damaged_count || !u->complete ? EXIT_FAILED : 0;
+}
+
+static int unpack(const char *image_path, const char *path, int quiet,
+	const struct stdio *stdio, struct diag *d)
+{
+	CLEANUP(file_close)
+	int image = open(image_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP(file_close) int dest = -1;
+	struct unpack u;
+	struct stat st;
+	int status = EXIT_HOST_FAILED;
+
+	if (image < 0 || fstat(image, &st) < 0)
+		return diag_fail_errno(d, "%s", image_path), EXIT_HOST_FAILED;
+	if (!S_ISREG(st.st_mode))
+		return diag_fail(d, "%s: not a regular file", image_path),
+		       EXIT_HOST_FAILED;
+	dest = open_empty_folder(path, d);
+	if (dest < 0)
+		return EXIT_HOST_FAILED;
+	if (unpack_start(&u, image, -1, dest, d) == 0) {
+		while (unpack_read(&u))
+			wait_for(u.socket);
+		if (u.pid > 0) {
+			file_close(&u.socket);
+			unpack_reap(&u);
+		}
+		status = report(&u, path, quiet, stdio, d);
+	}
+	unpack_clear(&u);
+	return status;
+}
+
+static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
+{
+	static const struct option options[] = {
+		{"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {0}};
+	int quiet = 0, c;
+
+	while ((c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
+		switch (c) {
+		case 'q':
+			quiet = 1;
+			break;
+		case 'h':
+			fputs(help, stdio->out);
+			return 0;
+		default:
+			return command_refuse_option(&cmd_unpack, argv, d);
+		}
+	}
+	if (argc - optind != 2) {
+		diag_fail(d,
+			"unpack: expected an image and a folder: wurun unpack IMAGE DIR");
+		return EXIT_USAGE;
+	}
+	return unpack(argv[optind], argv[optind + 1], quiet, stdio, d);
+}
+
+const struct command cmd_unpack = {
+	.name = "unpack",
+	.summary = "unpack an output disk into a folder",
+	.help = help,
+	.run = run,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* command: wurun's commands, one a file (cmd_NAME.c). Each gets its own arguments, with
+ * its name as argv[0]; it writes results to stdio->out, news to stdio->err, and returns
+ * the exit status; what it has to complain about goes to d, which main.c prints. */
+#ifndef HOST_COMMAND_H
+#define HOST_COMMAND_H
+
+#include <stdio.h>
+
+#include "common/diag.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_TIME_LIMIT 124
+#define EXIT_HOST_FAILED 125
+#define EXIT_SIGNAL 128
+
+struct stdio {
+	FILE *out, *err;
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* one line of `wurun help` */
+	const char *help;    /* what --help says */
+	int (*run)(int argc, char **argv, const struct stdio *stdio, struct diag *d);
+};
+
+extern const struct command cmd_run, cmd_unpack, cmd_ls, cmd_verify, cmd_doctor;
+
+/* What an unknown option makes of a command: EXIT_USAGE, and the line to d. `argv` as
+ * getopt_long() left it. */
+int command_refuse_option(const struct command *c, char **argv, struct diag *d);
+
+#endif

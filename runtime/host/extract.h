@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* extract: the files of an opened disk image -> a folder, file by file under directory
+ * descriptors. It runs in the jail (jail.h); the image may be hostile. */
+#ifndef HOST_EXTRACT_H
+#define HOST_EXTRACT_H
+
+#include <ext2fs/ext2fs.h>
+#include <stdint.h>
+
+#include "common/diag.h"
+
+#define EXTRACT_DEPTH_LIMIT 100
+#define EXTRACT_ENTRY_LIMIT 1000000
+#define EXTRACT_FILE_LIMIT_BYTES (1ULL << 42)
+
+enum extract_note {
+	EXTRACT_SKIPPED, /* left out on purpose: devices, links that leave the folder */
+	EXTRACT_DAMAGED, /* could not be read, or cannot be what it says */
+};
+
+struct extract_totals {
+	uint64_t files, folders, links, bytes;
+};
+
+/* Extracts the root folder of fs, whose image is open as fd, into the folder `dest`.
+ * tell() hears of each file that was left out. Returns 0 where it went through the whole
+ * disk, or -1 with a message where this side failed (no space left, say). */
+int extract_all(ext2_filsys fs, int fd, int dest,
+	void (*tell)(void *context, enum extract_note note, const char *path,
+		const char *text),
+	void *context, struct extract_totals *totals, struct diag *d);
+
+/* 1 where a symlink with this target, `depth` folders below the top, cannot lead out of
+ * the folder: it is relative, and ".." stands only at its start and climbs no higher
+ * than the top. */
+int extract_link_stays(const char *target, unsigned depth);
+
+#endif

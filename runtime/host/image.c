@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "image.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/memory.h"
+#include "runtime/unit.h"
+
+#define SUPERBLOCK_OFFSET 1024
+
+/* What the compiler writes, and what mke2fs would have written for the same use. Nothing
+ * here needs a journal replayed or a key. */
+#define COMPAT_ALLOWED                                                                   \
+	(EXT2_FEATURE_COMPAT_DIR_PREALLOC | EXT2_FEATURE_COMPAT_EXT_ATTR |               \
+		EXT2_FEATURE_COMPAT_RESIZE_INODE | EXT2_FEATURE_COMPAT_DIR_INDEX |       \
+		EXT4_FEATURE_COMPAT_SPARSE_SUPER2)
+#define INCOMPAT_ALLOWED                                                                 \
+	(EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |                \
+		EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG |            \
+		EXT4_FEATURE_INCOMPAT_CSUM_SEED)
+#define RO_COMPAT_ALLOWED                                                                \
+	(EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |       \
+		EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_GDT_CSUM |     \
+		EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |  \
+		EXT4_FEATURE_RO_COMPAT_METADATA_CSUM)
+
+static int read_superblock(int fd, struct ext2_super_block *s, struct diag *d)
+{
+	ssize_t n = pread(fd, s, sizeof(*s), SUPERBLOCK_OFFSET);
+
+	if (n < 0)
+		return diag_fail_errno(d, "output disk");
+	if (n != (ssize_t)sizeof(*s) || le16toh(s->s_magic) != EXT2_SUPER_MAGIC)
+		return diag_fail(d, "output disk: no ext4 filesystem");
+	return 0;
+}
+
+static int check_features(const struct ext2_super_block *s, struct diag *d)
+{
+	uint32_t compat = le32toh(s->s_feature_compat) & ~(uint32_t)COMPAT_ALLOWED;
+	uint32_t incompat = le32toh(s->s_feature_incompat) & ~(uint32_t)INCOMPAT_ALLOWED;
+	uint32_t ro = le32toh(s->s_feature_ro_compat) & ~(uint32_t)RO_COMPAT_ALLOWED;
+
+	if (compat || incompat || ro)
+		return diag_fail(d,
+			"output disk: it has ext4 features that no unit's disk has "
+			"(%#" PRIx32 ", %#" PRIx32 ", %#" PRIx32 ")",
+			compat, incompat, ro);
+	return 0;
+}
+
+static uint64_t count_blocks(const struct ext2_super_block *s)
+{
+	uint64_t blocks = le32toh(s->s_blocks_count);
+
+	if (le32toh(s->s_feature_incompat) & EXT4_FEATURE_INCOMPAT_64BIT)
+		blocks |= (uint64_t)le32toh(s->s_blocks_count_hi) << 32;
+	return blocks;
+}
+
+static int check_geometry(int fd, const struct ext2_super_block *s, struct diag *d)
+{
+	char label[sizeof(s->s_volume_name) + 1] = "";
+	uint64_t blocks = count_blocks(s);
+	struct stat st;
+
+	memcpy(label, s->s_volume_name, sizeof(s->s_volume_name));
+	if (strcmp(label, WU_OUTPUT_LABEL) != 0)
+		return diag_fail(d, "output disk: its label is not " WU_OUTPUT_LABEL);
+	if (le32toh(s->s_log_block_size) != 2)
+		return diag_fail(d, "output disk: its blocks have not %d bytes",
+			IMAGE_BLOCK_BYTES);
+	if (fstat(fd, &st) < 0)
+		return diag_fail_errno(d, "output disk");
+	if (blocks == 0 || blocks > (uint64_t)st.st_size / IMAGE_BLOCK_BYTES)
+		return diag_fail(d,
+			"output disk: its filesystem is larger than the disk (%" PRIu64
+			" blocks in %jd bytes)",
+			blocks, (intmax_t)st.st_size);
+	if (le32toh(s->s_inodes_count) == 0 ||
+		le32toh(s->s_inodes_count) > blocks * (IMAGE_BLOCK_BYTES / 128))
+		return diag_fail(d, "output disk: it has no such number of inodes");
+	return 0;
+}
+
+static int check_same(const struct ext2_super_block *s, const struct ext2_super_block *p,
+	struct diag *d)
+{
+	if (count_blocks(s) != count_blocks(p) ||
+		s->s_inodes_count != p->s_inodes_count ||
+		s->s_blocks_per_group != p->s_blocks_per_group ||
+		s->s_inodes_per_group != p->s_inodes_per_group ||
+		s->s_inode_size != p->s_inode_size || s->s_first_ino != p->s_first_ino ||
+		s->s_desc_size != p->s_desc_size ||
+		memcmp(s->s_uuid, p->s_uuid, sizeof(s->s_uuid)) != 0)
+		return diag_fail(
+			d, "output disk: it is not the filesystem that the unit has");
+	return 0;
+}
+
+int image_check(int fd, int pristine, struct diag *d)
+{
+	struct ext2_super_block s, p;
+
+	if (read_superblock(fd, &s, d) < 0 || check_geometry(fd, &s, d) < 0 ||
+		check_features(&s, d) < 0)
+		return -1;
+	if (pristine < 0)
+		return 0;
+	if (read_superblock(pristine, &p, d) < 0)
+		return -1;
+	return check_same(&s, &p, d);
+}
+
+/* An I/O manager that can do nothing but read: libext2fs gets no path, and no way to
+ * write or to ask the descriptor for anything else. The name is the descriptor's number.
+ */
+
+static errcode_t close_channel(io_channel c)
+{
+	free(c->name);
+	free(c);
+	return 0;
+}
+
+static errcode_t set_block_size(io_channel c, int size)
+{
+	c->block_size = size;
+	return 0;
+}
+
+/* A negative count is a number of bytes. */
+static errcode_t read_blocks(
+	io_channel c, unsigned long long block, int count, void *data)
+{
+	int fd = (int)(intptr_t)c->private_data;
+	size_t size = count < 0 ? (size_t) - (long)count
+				: (size_t)count * (size_t)c->block_size;
+	char *p = data;
+	off_t offset;
+
+	if (__builtin_mul_overflow(block, (unsigned long long)c->block_size, &offset))
+		return EXT2_ET_LLSEEK_FAILED;
+	while (size > 0) {
+		ssize_t n = pread(fd, p, size, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : EXT2_ET_SHORT_READ;
+		p += n;
+		offset += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static errcode_t read_blocks_32(io_channel c, unsigned long block, int count, void *data)
+{
+	return read_blocks(c, block, count, data);
+}
+
+static errcode_t refuse_blocks(
+	io_channel c, unsigned long long block, int count, const void *data)
+{
+	(void)c, (void)block, (void)count, (void)data;
+	return EXT2_ET_RO_FILSYS;
+}
+
+static errcode_t refuse_blocks_32(
+	io_channel c, unsigned long block, int count, const void *data)
+{
+	return refuse_blocks(c, block, count, data);
+}
+
+static errcode_t flush(io_channel c)
+{
+	(void)c;
+	return 0;
+}
+
+static errcode_t open_channel(const char *name, int flags, io_channel *channel);
+
+static struct struct_io_manager reader = {
+	.magic = EXT2_ET_MAGIC_IO_MANAGER,
+	.name = "wurun's reader",
+	.open = open_channel,
+	.close = close_channel,
+	.set_blksize = set_block_size,
+	.read_blk = read_blocks_32,
+	.read_blk64 = read_blocks,
+	.write_blk = refuse_blocks_32,
+	.write_blk64 = refuse_blocks,
+	.flush = flush,
+};
+
+static errcode_t open_channel(const char *name, int flags, io_channel *channel)
+{
+	io_channel c = memory_alloc(sizeof(*c));
+
+	(void)flags;
+	c->magic = EXT2_ET_MAGIC_IO_CHANNEL;
+	c->manager = &reader;
+	c->name = memory_strdup(name);
+	c->block_size = SUPERBLOCK_OFFSET;
+	c->refcount = 1;
+	c->private_data = (void *)(intptr_t)atoi(name);
+	*channel = c;
+	return 0;
+}
+
+ext2_filsys image_open(int fd, struct diag *d)
+{
+	ext2_filsys fs = NULL;
+	char name[16];
+	errcode_t rc;
+
+	initialize_ext2_error_table();
+	snprintf(name, sizeof(name), "%d", fd);
+	rc = ext2fs_open(name, EXT2_FLAG_64BITS, 0, 0, &reader, &fs);
+	if (rc) {
+		diag_fail(d, "output disk: %s", error_message(rc));
+		return NULL;
+	}
+	return fs;
+}

@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "common/file.h"
+#include "outcome.h"
+#include "runtime/unit.h"
+
+/* A guest that boots at all says hello long before these. */
+#define BOOT_KVM_MS 30000
+#define BOOT_TCG_MS 180000
+/* The guest enforces its limit itself; this is for one that does not. */
+#define GRACE_MS 30000
+#define GRACE_PART 10
+/* From the record to the end of QEMU; from a panic to the reboot after it. */
+#define SHUTDOWN_MS 60000
+#define PANIC_MS 3000
+#define ERRORS_LIMIT_BYTES 8192
+
+static void set_deadline(struct instance *i, enum stop_cause cause, uint64_t in_ms)
+{
+	i->deadline_cause = cause;
+	i->deadline_ms = cause == STOP_NONE ? CLOCK_NEVER : clock_now_ms() + in_ms;
+}
+
+static void set_time_deadline(struct instance *i)
+{
+	uint64_t limit = i->context->time_ms;
+
+	if (limit)
+		set_deadline(i, STOP_TIME, limit + limit / GRACE_PART + GRACE_MS);
+	else
+		set_deadline(i, STOP_NONE, 0);
+}
+
+static void keep_live(struct instance *i, int stream, const char *bytes, size_t size)
+{
+	struct buffer *b = &i->live[stream];
+	struct relay *r = stream ? i->context->err : i->context->out;
+
+	i->relayed[stream] += size;
+	if (r)
+		relay_add(r, bytes, size);
+	buffer_add(b, bytes, size);
+	if (b->size > 2 * INSTANCE_LIVE_BYTES) {
+		memmove(b->bytes, b->bytes + b->size - INSTANCE_LIVE_BYTES,
+			INSTANCE_LIVE_BYTES);
+		b->size = INSTANCE_LIVE_BYTES;
+	}
+}
+
+static void hear(void *context, const struct port_message *m)
+{
+	struct instance *i = context;
+
+	switch (m->kind) {
+	case PORT_HELLO:
+		if (i->facts.hello)
+			break;
+		i->facts.hello = 1;
+		i->hello_ms = clock_now_ms();
+		if (i->deadline_cause == STOP_BOOT)
+			set_time_deadline(i);
+		break;
+	case PORT_STDOUT:
+	case PORT_STDERR:
+		keep_live(i, m->kind == PORT_STDERR, m->bytes, m->size);
+		break;
+	case PORT_PROGRESS:
+		i->fraction = m->fraction;
+		break;
+	case PORT_DONE:
+		set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
+		break;
+	default:
+		break;
+	}
+}
+
+static void end(struct instance *i)
+{
+	i->state = INSTANCE_ENDED;
+	if (!i->ended_ms)
+		i->ended_ms = clock_now_ms();
+	results_abandon(i->context->results, &i->work);
+}
+
+/* Ends it without anything to commit. */
+static void give_up(struct instance *i, const char *why)
+{
+	struct facts f = i->facts;
+
+	f.host_failure = why;
+	classify_run(&f, &i->verdict);
+	end(i);
+}
+
+static void give_up_for(struct instance *i, struct diag *d)
+{
+	give_up(i, d->count ? d->lines[0].text : "it failed on this host");
+	diag_clear(d);
+}
+
+static int copy_output_disk(struct instance *i, struct diag *d)
+{
+	i->output = openat(
+		i->work.fd, WU_OUTPUT_IMAGE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (i->output < 0 ||
+		file_copy(i->context->output, i->output, i->context->output_bytes) < 0)
+		return diag_fail_errno(d, "%s/%s/" WU_OUTPUT_IMAGE,
+			i->context->results->path, i->work.name);
+	return 0;
+}
+
+static int open_disks(struct instance *i, struct diag *d)
+{
+	i->params = openat(
+		i->context->unit, i->what->cd.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (i->params < 0)
+		return diag_fail_errno(d, "%s", i->what->cd.path);
+	return copy_output_disk(i, d);
+}
+
+static char *make_append(const struct instance_context *c)
+{
+	return memory_printf("%s " WU_ARG_TIME "%" PRIu64 "%s", c->manifest->append,
+		c->time_ms,
+		strcmp(c->manifest->user, "root") == 0 ? " " WU_ARG_USER "root" : "");
+}
+
+static int start_qemu(struct instance *i, struct diag *d)
+{
+	const struct instance_context *c = i->context;
+	char *append = make_append(c);
+	const struct qemu_machine m = {
+		.accelerator = i->accelerator,
+		.cpus = c->manifest->cpus,
+		.memory_bytes = c->manifest->memory_bytes,
+		.append = append,
+		.network = strcmp(c->manifest->network, "user") == 0,
+		.port = 1,
+		.kernel = c->kernel,
+		.initrd = c->initrd,
+		.app = c->app,
+		.params = i->params,
+		.output = i->output,
+		.root = c->root,
+	};
+	int rc = qemu_start(c->program, &m, &i->qemu, d);
+
+	free(append);
+	return rc;
+}
+
+void instance_init(struct instance *i)
+{
+	*i = (struct instance){.work = WORK_NONE,
+		.output = -1,
+		.params = -1,
+		.qemu = QEMU_NONE,
+		.unpack = {.pidfd = -1, .socket = -1},
+		.deadline_ms = CLOCK_NEVER};
+}
+
+int instance_start(struct instance *i, const struct instance_context *c,
+	const struct manifest_instance *what, enum accelerator a)
+{
+	struct diag d = {0};
+
+	instance_init(i);
+	i->context = c;
+	i->what = what;
+	i->accelerator = a;
+	i->port.tell = hear;
+	i->port.context = i;
+	i->started_ms = clock_now_ms();
+	i->started = (int64_t)time(NULL);
+	if (results_begin(c->results, what->id, &i->work, &d) < 0 ||
+		open_disks(i, &d) < 0 || start_qemu(i, &d) < 0) {
+		give_up_for(i, &d);
+		return -1;
+	}
+	set_deadline(i, STOP_BOOT, a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS);
+	i->state = INSTANCE_RUNNING;
+	return 0;
+}
+
+static void add_poll(struct pollfd *polls, int *count, int fd)
+{
+	if (fd >= 0)
+		polls[(*count)++] = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+int instance_add_polls(const struct instance *i, struct pollfd *polls)
+{
+	int count = 0;
+
+	if (i->state == INSTANCE_RUNNING) {
+		add_poll(polls, &count, i->qemu.pidfd);
+		add_poll(polls, &count, i->qemu.console);
+		add_poll(polls, &count, i->qemu.port);
+		add_poll(polls, &count, i->qemu.errors);
+	} else if (i->state == INSTANCE_UNPACKING) {
+		add_poll(polls, &count, i->unpack.socket);
+	} else if (i->state == INSTANCE_SYNCING) {
+		add_poll(polls, &count, i->unpack.pidfd);
+	}
+	return count;
+}
+
+uint64_t instance_deadline(const struct instance *i)
+{
+	return i->state == INSTANCE_RUNNING ? i->deadline_ms : CLOCK_NEVER;
+}
+
+/* Reads at most a megabyte, so that one loud guest does not silence the others, and
+ * closes the descriptor at its end. */
+static void drain(struct instance *i, int *fd,
+	void (*take)(struct instance *i, const char *bytes, size_t size))
+{
+	char chunk[65536];
+	ssize_t n = -1;
+
+	for (int turns = 0; *fd >= 0 && turns < 16; turns++) {
+		n = read(*fd, chunk, sizeof(chunk));
+		if (n > 0)
+			take(i, chunk, (size_t)n);
+		else if (n < 0 && errno == EINTR)
+			continue;
+		else
+			break;
+	}
+	if (*fd >= 0 && (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)))
+		file_close(fd);
+}
+
+static void take_console(struct instance *i, const char *bytes, size_t size)
+{
+	int before = i->console.panicked;
+
+	console_feed(&i->console, bytes, size);
+	if (i->console.panicked && !before)
+		set_deadline(i, STOP_PANIC, PANIC_MS);
+}
+
+static void take_port(struct instance *i, const char *bytes, size_t size)
+{
+	port_feed(&i->port, bytes, size);
+}
+
+static void take_errors(struct instance *i, const char *bytes, size_t size)
+{
+	size_t room = ERRORS_LIMIT_BYTES - i->errors.size;
+
+	buffer_add(&i->errors, bytes, size < room ? size : room);
+}
+
+static void drain_all(struct instance *i)
+{
+	drain(i, &i->qemu.port, take_port);
+	drain(i, &i->qemu.console, take_console);
+	drain(i, &i->qemu.errors, take_errors);
+}
+
+static int has_ended(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return pidfd < 0 || (poll(&p, 1, 0) > 0 && p.revents);
+}
+
+/* KVM that opens but does not boot: QEMU aborted, or the guest never spoke. */
+static int should_fall_back(const struct instance *i)
+{
+	const struct facts *f = &i->facts;
+	int qemu_died = f->stop == STOP_NONE &&
+			!(WIFEXITED(f->qemu_status) && WEXITSTATUS(f->qemu_status) == 0);
+
+	return i->accelerator == ACCELERATOR_KVM && i->context->may_fall_back &&
+	       !f->hello && (f->stop == STOP_BOOT || qemu_died);
+}
+
+/* Where the results' disk is full, what the guest saw was an I/O error of ours. */
+static int is_host_full(const struct instance *i)
+{
+	struct statvfs s;
+
+	return fstatvfs(i->work.fd, &s) == 0 && s.f_bavail < 16;
+}
+
+static void settle(struct instance *i)
+{
+	struct diag d = {0};
+
+	i->facts.panicked = i->console.panicked;
+	i->facts.panicked_out_of_memory = i->console.out_of_memory;
+	i->facts.panic = i->console.panic;
+	if (outcome_settle(i, is_host_full(i), &d) < 0) {
+		give_up_for(i, &d);
+		return;
+	}
+	/* Nobody has the disk open any more, so that its bytes are not written out. */
+	file_close(&i->output);
+	i->state = INSTANCE_SYNCING;
+	if (i->unpack.pid > 0)
+		unpack_sync(&i->unpack);
+}
+
+static void begin_unpacking(struct instance *i)
+{
+	struct diag d = {0};
+	CLEANUP(file_close) int files = -1;
+
+	if (mkdirat(i->work.result, OUTCOME_FILES, 0755) == 0)
+		files = openat(i->work.result, OUTCOME_FILES,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (files < 0) {
+		diag_fail_errno(&d, "%s: " OUTCOME_FILES, i->work.name);
+		give_up_for(i, &d);
+		return;
+	}
+	i->state = INSTANCE_UNPACKING;
+	if (i->facts.stop == STOP_BOOT) {
+		settle(i);
+		return;
+	}
+	if (unpack_start(&i->unpack, i->output, i->context->output, files, &d) < 0)
+		give_up_for(i, &d);
+	else if (i->unpack.complete)
+		settle(i);
+}
+
+static void end_qemu(struct instance *i)
+{
+	i->facts.qemu_status = qemu_reap(&i->qemu);
+	for (int turns = 0; turns < 64 && (i->qemu.port >= 0 || i->qemu.console >= 0 ||
+						  i->qemu.errors >= 0);
+		turns++)
+		drain_all(i);
+	i->ended_ms = clock_now_ms();
+	qemu_close(&i->qemu);
+	file_close(&i->params);
+	i->fell_back = should_fall_back(i);
+	if (i->fell_back)
+		give_up(i, "the guest does not boot with KVM");
+	else
+		begin_unpacking(i);
+}
+
+static void step_running(struct instance *i)
+{
+	drain_all(i);
+	if (clock_now_ms() >= i->deadline_ms) {
+		i->facts.stop = i->deadline_cause;
+		i->deadline_ms = CLOCK_NEVER;
+		qemu_kill(&i->qemu);
+	}
+	if (has_ended(i->qemu.pidfd))
+		end_qemu(i);
+}
+
+static void step_unpacking(struct instance *i)
+{
+	if (unpack_read(&i->unpack))
+		return;
+	/* A child that died has no end to report, and nothing to sync. */
+	if (!i->unpack.complete)
+		unpack_reap(&i->unpack);
+	settle(i);
+}
+
+static void step_syncing(struct instance *i)
+{
+	struct diag d = {0};
+	int synced = 0;
+
+	if (i->unpack.pid > 0) {
+		if (!has_ended(i->unpack.pidfd))
+			return;
+		synced = unpack_reap(&i->unpack) == 0;
+	}
+	if (!synced && syncfs(i->work.fd) < 0)
+		diag_fail_errno(&d, "%s", i->context->results->path);
+	if (d.count ||
+		results_commit(i->context->results, i->what->id, &i->work, &d) < 0) {
+		give_up_for(i, &d);
+		return;
+	}
+	i->committed = 1;
+	end(i);
+}
+
+void instance_step(struct instance *i)
+{
+	if (i->state == INSTANCE_RUNNING)
+		step_running(i);
+	if (i->state == INSTANCE_UNPACKING)
+		step_unpacking(i);
+	if (i->state == INSTANCE_SYNCING)
+		step_syncing(i);
+}
+
+void instance_interrupt(struct instance *i)
+{
+	if (i->state == INSTANCE_IDLE || i->state == INSTANCE_ENDED)
+		return;
+	i->facts.interrupted = 1;
+	qemu_kill(&i->qemu);
+	unpack_kill(&i->unpack);
+	if (i->qemu.pid > 0)
+		qemu_reap(&i->qemu);
+	if (i->unpack.pid > 0)
+		unpack_reap(&i->unpack);
+	give_up(i, NULL);
+}
+
+void instance_clear(struct instance *i)
+{
+	instance_interrupt(i);
+	qemu_close(&i->qemu);
+	unpack_clear(&i->unpack);
+	console_clear(&i->console);
+	buffer_clear(&i->errors);
+	buffer_clear(&i->live[0]);
+	buffer_clear(&i->live[1]);
+	file_close(&i->output);
+	file_close(&i->params);
+	json_decref(i->result);
+	instance_init(i);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* instance: one run of a unit, from its work folder to its committed result, as a state
+ * machine that one poll loop drives:
+ *
+ *     idle ─start▶ running ─QEMU ended▶ unpacking ─classified▶ syncing ─renamed▶ ended
+ */
+#ifndef HOST_INSTANCE_H
+#define HOST_INSTANCE_H
+
+#include <jansson.h>
+#include <poll.h>
+#include <stdint.h>
+
+#include "classify.h"
+#include "common/diag.h"
+#include "console.h"
+#include "manifest.h"
+#include "port.h"
+#include "qemu.h"
+#include "record.h"
+#include "relay.h"
+#include "results.h"
+#include "unpack.h"
+
+#define INSTANCE_POLLS 5
+#define INSTANCE_LIVE_BYTES (64 * 1024)
+
+enum keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
+
+/* What all instances of a run share; nothing in it changes while they run. */
+struct instance_context {
+	const struct manifest *manifest;
+	const struct results *results;
+	const struct qemu_program *program;
+	int unit;		       /* the unit's folder */
+	int kernel, initrd, app, root; /* root: -1 where there is none */
+	int output;		       /* the unit's own output.img */
+	uint64_t output_bytes;
+	uint64_t time_ms; /* the limit given to the guest; 0: none */
+	enum keep keep;
+	int may_fall_back;	 /* from KVM, where the guest does not boot with it */
+	const char *host;	 /* this machine's name */
+	struct relay *out, *err; /* where live output goes, or NULL */
+};
+
+enum instance_state {
+	INSTANCE_IDLE,
+	INSTANCE_RUNNING,
+	INSTANCE_UNPACKING,
+	INSTANCE_SYNCING,
+	INSTANCE_ENDED,
+};
+
+struct instance {
+	enum instance_state state;
+	const struct instance_context *context;
+	const struct manifest_instance *what;
+	enum accelerator accelerator;
+	struct work work;
+	int output, params; /* its disks */
+	struct qemu qemu;
+	struct console console;
+	struct port port;
+	struct buffer errors;  /* QEMU's own messages */
+	struct buffer live[2]; /* the end of what came live: stdout, stderr */
+	uint64_t relayed[2];   /* bytes of it */
+	struct unpack unpack;
+	struct facts facts;
+	uint64_t started_ms, hello_ms, ended_ms;
+	int64_t started; /* seconds since 1970 */
+	uint64_t deadline_ms;
+	enum stop_cause deadline_cause;
+	double fraction; /* how far it says that it is */
+
+	/* Once it has ended: */
+	struct verdict verdict;
+	json_t *result; /* as committed, or NULL where there is nothing to commit */
+	int committed;
+	int fell_back; /* it should be started again, with TCG */
+};
+
+/* Makes it idle; first of all. */
+void instance_init(struct instance *i);
+/* Starts it in i, which is idle. Where this returns -1, i has ended as a
+ * host-error, whose reason is in its verdict. */
+int instance_start(struct instance *i, const struct instance_context *c,
+	const struct manifest_instance *what, enum accelerator a);
+
+/* Fills in at most INSTANCE_POLLS; returns how many. */
+int instance_add_polls(const struct instance *i, struct pollfd *polls);
+/* Does what there is to do. Call it after each poll() and at the deadline. */
+void instance_step(struct instance *i);
+/* When it must be stepped at the latest; CLOCK_NEVER where nothing is due. */
+uint64_t instance_deadline(const struct instance *i);
+/* Ends QEMU or the unpacker at once; the instance has ended as interrupted. */
+void instance_interrupt(struct instance *i);
+/* Frees all; i is idle again. */
+void instance_clear(struct instance *i);
+
+#endif

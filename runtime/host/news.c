@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "news.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/quantity.h"
+#include "jsontext.h"
+#include "outcome.h"
+#include "runtime/unit.h"
+#include "text.h"
+
+#define TAIL_LINES 10
+#define TAIL_BYTES 8192
+#define TAILS_SHOWN 3 /* of a sweep's failures; the others are in the results */
+
+void news_init(struct news *n, const struct stdio *stdio, const char *results,
+	const struct manifest *m, size_t total, enum news_style style)
+{
+	*n = (struct news){.stdio = stdio,
+		.results = results,
+		.manifest = m,
+		.style = style,
+		.total = total};
+}
+
+/* Takes the reference. */
+static void emit(struct news *n, json_t *event)
+{
+	struct buffer b = {0};
+
+	jsontext_add_line(&b, event);
+	buffer_add_text(&b, "\n");
+	if (fwrite(b.bytes, 1, b.size, n->stdio->out) != b.size ||
+		fflush(n->stdio->out) != 0)
+		n->broken = 1;
+	buffer_clear(&b);
+	json_decref(event);
+}
+
+static int is_ok(const char *class)
+{
+	return strcmp(class, WU_CLASS_OK) == 0;
+}
+
+static void remember_only(struct news *n, const json_t *result)
+{
+	if (n->total == 1 && result)
+		n->only = json_deep_copy(result);
+}
+
+static json_t *make_event(struct news *n, const char *event, const char *id,
+	const char *class, const json_t *result)
+{
+	json_t *e =
+		json_pack("{s:s, s:s, s:s}", "event", event, "id", id, "class", class);
+	static const char *const keys[] = {
+		"reason", "exit_status", "signal", "wall_ms", "cpu_ms", "params"};
+
+	if (result)
+		json_object_set_new(e, "folder", json_sprintf("%s/%s", n->results, id));
+	for (size_t i = 0; result && i < sizeof(keys) / sizeof(*keys); i++)
+		json_object_set(e, keys[i], json_object_get(result, keys[i]));
+	return e;
+}
+
+void news_reuse(struct news *n, const json_t *result)
+{
+	const char *id = json_string_value(json_object_get(result, "id"));
+	const char *class = json_string_value(json_object_get(result, "class"));
+
+	n->reused++;
+	n->reused_failed += !is_ok(class);
+	remember_only(n, result);
+	if (n->style == NEWS_JSON)
+		emit(n, make_event(n, "reused", id, class, result));
+}
+
+void news_probe(struct news *n, enum accelerator a)
+{
+	if (n->style == NEWS_QUIET || n->style == NEWS_JSON)
+		return;
+	if (a == ACCELERATOR_TCG)
+		fprintf(n->stdio->err,
+			"wurun: /dev/kvm is there, but guests do not boot with it: using "
+			"TCG\n");
+	else
+		fprintf(n->stdio->err, "wurun: guests boot with KVM\n");
+}
+
+void news_begin(struct news *n, size_t count, size_t slots)
+{
+	if (slots > count)
+		slots = count;
+	progress_begin(&n->progress, n->stdio->err,
+		n->style == NEWS_QUIET || n->style == NEWS_JSON, count, slots);
+	/* The application's own output has the terminal. */
+	if (n->total == 1)
+		n->progress.live = 0;
+}
+
+static void count_class(struct news *n, const char *class)
+{
+	n->progress.ended++;
+	if (is_ok(class)) {
+		n->ok++;
+		return;
+	}
+	n->progress.failed++;
+	if (strcmp(class, WU_CLASS_INTERRUPTED) == 0)
+		n->interrupted++;
+	else if (classify_is_host_side(class))
+		n->host_failed++;
+	else
+		n->failed++;
+}
+
+/* What the failure left behind that tells most: "stderr", or the console. */
+static const char *choose_log(const struct instance *i, int folder)
+{
+	struct stat st;
+
+	if (fstatat(folder, OUTCOME_STDERR, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_size > 0)
+		return OUTCOME_STDERR;
+	if (!i->facts.hello || i->facts.panicked)
+		return OUTCOME_CONSOLE;
+	return fstatat(folder, OUTCOME_STDOUT, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			       st.st_size > 0
+		       ? OUTCOME_STDOUT
+		       : NULL;
+}
+
+static void add_tail(struct buffer *b, int folder, const char *log)
+{
+	CLEANUP(file_close)
+	int fd = openat(folder, log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char bytes[TAIL_BYTES];
+	struct stat st;
+	off_t start;
+	ssize_t size;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	start = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
+	size = pread(fd, bytes, sizeof(bytes), start);
+	if (size > 0)
+		text_add_last_lines(b, bytes, (size_t)size, TAIL_LINES, "    ");
+}
+
+static void show_log(struct news *n, const struct instance *i)
+{
+	char *path = memory_printf("%s/%s", n->results, i->what->id);
+	CLEANUP(file_close) int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *log = folder < 0 ? NULL : choose_log(i, folder);
+	struct buffer b = {0};
+
+	/* A relayed one was on the screen already. */
+	if (log && !(i->context->err && strcmp(log, OUTCOME_CONSOLE) != 0))
+		add_tail(&b, folder, log);
+	if (b.size > 0)
+		progress_say(&n->progress, "%.*s", (int)b.size - 1, b.bytes);
+	if (log)
+		progress_say(&n->progress, "    see %s/%s", path, log);
+	buffer_clear(&b);
+	free(path);
+}
+
+static void say_ended(struct news *n, const struct instance *i)
+{
+	const struct progress *p = &n->progress;
+	int ok = is_ok(i->verdict.class);
+	char time[QUANTITY_TEXT];
+	struct buffer params = {0};
+
+	jsontext_add_params(&params, i->what->params);
+	progress_say(&n->progress, "[%zu/%zu] %s %s%s%s %s%s%s%s%s", p->ended, p->total,
+		i->what->id, progress_color(p, ok), i->verdict.class, progress_plain(p),
+		quantity_format_time(i->ended_ms - i->started_ms, time),
+		params.size ? "  " : "", params.bytes, *i->verdict.reason ? ": " : "",
+		i->verdict.reason);
+	buffer_clear(&params);
+}
+
+void news_ended(void *news, const struct instance *i)
+{
+	struct news *n = news;
+	const char *class = i->verdict.class;
+	int failed = !is_ok(class) && strcmp(class, WU_CLASS_INTERRUPTED) != 0;
+
+	count_class(n, class);
+	n->progress.spent_ms += i->ended_ms - i->started_ms;
+	remember_only(n, i->result);
+	if (n->style == NEWS_JSON) {
+		emit(n, make_event(n, "ended", i->what->id, class,
+				i->committed ? i->result : NULL));
+		return;
+	}
+	/* On a terminal the live line counts; only what failed is worth a line. */
+	if (failed || !n->progress.live || n->style == NEWS_VERBOSE)
+		say_ended(n, i);
+	if (failed && n->failed + n->host_failed <= TAILS_SHOWN && i->committed)
+		show_log(n, i);
+}
+
+void news_fell_back(void *news)
+{
+	struct news *n = news;
+
+	if (n->style != NEWS_JSON)
+		progress_say(&n->progress,
+			"wurun: a guest did not boot with KVM; going on "
+			"with TCG, now and in later runs");
+}
+
+int news_turn(void *news, const struct instance *list, size_t count)
+{
+	struct news *n = news;
+
+	n->progress.running = 0;
+	n->progress.underway = 0;
+	for (size_t i = 0; i < count; i++) {
+		n->progress.running += list[i].state != INSTANCE_IDLE;
+		n->progress.underway +=
+			list[i].state == INSTANCE_IDLE ? 0 : list[i].fraction;
+	}
+	progress_draw(&n->progress, 0);
+	return n->broken ? -1 : 0;
+}
+
+static void add_count(struct buffer *b, size_t count, const char *what)
+{
+	if (count)
+		buffer_printf(b, "%s%zu %s", b->size ? ", " : "", count, what);
+}
+
+static void say_summary(struct news *n, int signal)
+{
+	struct buffer b = {0};
+	const struct progress *p = &n->progress;
+	size_t not_run = n->total - n->reused - p->ended + n->interrupted;
+
+	if (n->style == NEWS_QUIET)
+		return;
+	add_count(&b, n->ok, "ok");
+	add_count(&b, n->failed, "failed");
+	add_count(&b, n->host_failed, "could not run");
+	add_count(&b, n->reused - n->reused_failed, "ok before");
+	add_count(&b, n->reused_failed, "failed before (--rerun-failed runs them again)");
+	add_count(&b, not_run, "not run");
+	fprintf(n->stdio->err, "%s%s: %s; results in %s\n", n->manifest->name,
+		signal ? ": interrupted" : "", b.size ? b.bytes : "nothing to run",
+		n->results);
+	buffer_clear(&b);
+}
+
+static int only_status(const struct news *n)
+{
+	const json_t *status = json_object_get(n->only, "exit_status");
+	const json_t *signal = json_object_get(n->only, "signal");
+
+	if (!n->only)
+		return EXIT_HOST_FAILED;
+	return classify_exit_status(json_string_value(json_object_get(n->only, "class")),
+		json_is_integer(status) ? (int)json_integer_value(status) : -1,
+		json_is_integer(signal) ? (int)json_integer_value(signal) : -1);
+}
+
+static int choose_status(const struct news *n, int signal)
+{
+	if (signal)
+		return EXIT_SIGNAL + signal;
+	if (n->total == 1)
+		return only_status(n);
+	if (n->host_failed)
+		return EXIT_HOST_FAILED;
+	return n->failed || n->reused_failed ? EXIT_FAILED : 0;
+}
+
+int news_conclude(struct news *n, int signal)
+{
+	int status = choose_status(n, signal);
+
+	progress_clear(&n->progress);
+	if (n->style == NEWS_JSON)
+		emit(n, json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s}", "event",
+				"summary", "ok",
+				(int)(n->ok + n->reused - n->reused_failed), "failed",
+				(int)(n->failed + n->reused_failed), "host_failed",
+				(int)n->host_failed, "reused", (int)n->reused,
+				"exit_status", status, "results", n->results));
+	else
+		say_summary(n, signal);
+	return status;
+}
+
+void news_clear(struct news *n)
+{
+	json_decref(n->only);
+	*n = (struct news){0};
+}

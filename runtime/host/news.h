@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* news: what a run tells, and whom: people on standard error, programs on standard
+ * output; and the exit status that it comes to. */
+#ifndef HOST_NEWS_H
+#define HOST_NEWS_H
+
+#include <jansson.h>
+
+#include "command.h"
+#include "instance.h"
+#include "progress.h"
+
+enum news_style { NEWS_NORMAL, NEWS_QUIET, NEWS_VERBOSE, NEWS_JSON };
+
+struct news {
+	const struct stdio *stdio;
+	const char *results; /* the folder's path, as given */
+	const struct manifest *manifest;
+	enum news_style style;
+	size_t total;  /* instances selected */
+	size_t reused; /* of them had their result already */
+	size_t reused_failed;
+	size_t ok, failed, host_failed, interrupted; /* of those that ran */
+	struct progress progress;
+	json_t *only; /* the result of a selection of one */
+	int broken;   /* nobody reads standard output any more */
+};
+
+void news_init(struct news *n, const struct stdio *stdio, const char *results,
+	const struct manifest *m, size_t total, enum news_style style);
+/* An instance had its result already. */
+void news_reuse(struct news *n, const json_t *result);
+/* A probe had to be made to know this. */
+void news_probe(struct news *n, enum accelerator a);
+/* Now `count` of them run, `slots` at once. */
+void news_begin(struct news *n, size_t count, size_t slots);
+
+/* For struct sweep_listener. */
+void news_ended(void *news, const struct instance *i);
+void news_fell_back(void *news);
+int news_turn(void *news, const struct instance *list, size_t count);
+
+/* The closing line. Returns wurun's exit status. */
+int news_conclude(struct news *n, int signal);
+void news_clear(struct news *n);
+
+#endif

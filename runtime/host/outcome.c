@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "runtime/unit.h"
+#include "text.h"
+
+#define METRICS_LIMIT_BYTES (64 * 1024)
+
+static int open_record_folder(const struct instance *i)
+{
+	return openat(i->work.result, OUTCOME_FILES "/" WU_RECORD_FOLDER,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int is_regular(int dirfd, const char *name, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	*size = (uint64_t)st.st_size;
+	return 1;
+}
+
+/* Returns NULL where there is a valid record in r, else why not; the caller frees. */
+static char *read_record(const struct instance *i, struct record *r)
+{
+	CLEANUP(file_close) int folder = open_record_folder(i);
+	struct diag d = {0};
+	size_t size = 0;
+	uint64_t file_size;
+	char *bytes = NULL, *problem = NULL;
+
+	if (folder < 0 || !is_regular(folder, "result.json", &file_size))
+		return memory_strdup("the guest ended without a record");
+	bytes = file_read(folder, "result.json", RECORD_LIMIT_BYTES, &size, &d);
+	if (!bytes || record_parse(bytes, size, r, &d) < 0)
+		problem = text_visible(d.lines[0].text);
+	diag_clear(&d);
+	free(bytes);
+	return problem;
+}
+
+/* The log on the disk; where the guest could not leave a record, its disk may lack what
+ * came live. */
+static int place_log(struct instance *i, int from, const char *name, int stream,
+	int has_record, struct diag *d)
+{
+	const struct buffer *live = &i->live[stream];
+	uint64_t size = 0;
+	int there = from >= 0 && is_regular(from, name, &size);
+
+	if (there && (has_record || size >= live->size)) {
+		if (renameat(from, name, i->work.result, name) == 0)
+			return 0;
+		return diag_fail_errno(d, "%s", name);
+	}
+	return file_create(i->work.result, name, live->bytes, live->size, 0644, d);
+}
+
+static int place_logs(struct instance *i, int has_record, struct diag *d)
+{
+	CLEANUP(file_close) int from = open_record_folder(i);
+
+	if (place_log(i, from, OUTCOME_STDOUT, 0, has_record, d) < 0 ||
+		place_log(i, from, OUTCOME_STDERR, 1, has_record, d) < 0)
+		return -1;
+	return file_remove_tree(i->work.result, OUTCOME_FILES "/" WU_RECORD_FOLDER, d);
+}
+
+static int place_files(const struct instance *i, struct diag *d)
+{
+	if (strcmp(i->verdict.class, WU_CLASS_OK) == 0)
+		return 0;
+	if (renameat(i->work.result, OUTCOME_FILES, i->work.result, OUTCOME_PARTIAL) < 0)
+		return diag_fail_errno(d, OUTCOME_PARTIAL);
+	return 0;
+}
+
+static int place_console(const struct instance *i, struct diag *d)
+{
+	if (strcmp(i->verdict.class, WU_CLASS_OK) == 0 ||
+		strcmp(i->verdict.class, WU_CLASS_APP_FAILED) == 0)
+		return 0;
+	return console_save(&i->console, i->work.result, OUTCOME_CONSOLE, d);
+}
+
+static int place_disk(const struct instance *i, struct diag *d)
+{
+	int ok = strcmp(i->verdict.class, WU_CLASS_OK) == 0;
+	int keep =
+		i->context->keep == KEEP_ALL || (i->context->keep == KEEP_FAILED && !ok);
+
+	if (keep && renameat(i->work.fd, WU_OUTPUT_IMAGE, i->work.result,
+			    WU_OUTPUT_IMAGE) < 0)
+		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
+	if (!keep && unlinkat(i->work.fd, WU_OUTPUT_IMAGE, 0) < 0)
+		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
+	return 0;
+}
+
+/* The unit's own measures, where it left an object of them. New reference or NULL. */
+static json_t *read_metrics(const struct instance *i)
+{
+	const char *name = i->context->manifest->metrics;
+	struct diag ignored = {0};
+	char *path, *bytes;
+	size_t size = 0;
+	json_t *metrics = NULL;
+
+	if (!name || strcmp(i->verdict.class, WU_CLASS_OK) != 0)
+		return NULL;
+	/* The unpacked links lead nowhere else, so the path may be followed. */
+	path = memory_printf(OUTCOME_FILES "/%s", name);
+	bytes = file_read(i->work.result, path, METRICS_LIMIT_BYTES, &size, &ignored);
+	if (bytes)
+		metrics = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
+	if (metrics && !json_is_object(metrics)) {
+		json_decref(metrics);
+		metrics = NULL;
+	}
+	diag_clear(&ignored);
+	free(bytes);
+	free(path);
+	return metrics;
+}
+
+static int write_result(struct instance *i, const struct record *r, struct diag *d)
+{
+	const struct instance_context *c = i->context;
+	json_t *output = i->unpack.skipped ? unpack_summarize(&i->unpack) : NULL;
+	json_t *metrics = read_metrics(i);
+	char key[DIGEST_HEX];
+	const struct record_context context = {
+		.id = i->what->id,
+		.unit = c->manifest->name,
+		.key = key,
+		.params = i->what->params,
+		.accelerator = qemu_accelerator_name(i->accelerator),
+		.qemu = c->program->number,
+		.host = c->host,
+		.wall_ms = i->ended_ms - i->started_ms,
+		.boot_ms = i->facts.hello ? i->hello_ms - i->started_ms : 0,
+		.limit_ms = c->time_ms,
+		.started = i->started,
+		.output = output,
+		.metrics = metrics,
+	};
+	char *text;
+	int rc;
+
+	manifest_instance_key(c->manifest, i->what, key);
+	i->result = record_make_result(r, &i->verdict, &context);
+	text = record_format_result(i->result);
+	rc = file_create(i->work.result, RESULTS_FILE, text, strlen(text), 0644, d);
+	free(text);
+	json_decref(metrics);
+	json_decref(output);
+	return rc;
+}
+
+/* QEMU's own first words, where it failed by itself. */
+static char *describe_qemu_failure(const struct instance *i)
+{
+	const struct facts *f = &i->facts;
+	struct buffer b = {0};
+
+	if (f->stop != STOP_NONE || i->errors.size == 0 ||
+		(WIFEXITED(f->qemu_status) && WEXITSTATUS(f->qemu_status) == 0))
+		return NULL;
+	buffer_add_text(&b, "QEMU: ");
+	text_add_visible(&b, i->errors.bytes, strcspn(i->errors.bytes, "\n"));
+	return b.bytes;
+}
+
+struct findings {
+	struct record record;
+	char *problem, *damage, *host_failure;
+};
+
+static void clear_findings(struct findings *f)
+{
+	record_clear(&f->record);
+	free(f->problem);
+	free(f->damage);
+	free(f->host_failure);
+}
+
+static void decide(struct instance *i, struct findings *f, int host_full)
+{
+	f->problem = read_record(i, &f->record);
+	f->damage = i->unpack.skipped ? unpack_describe_damage(&i->unpack) : NULL;
+	f->host_failure = i->unpack.host_failure ? memory_strdup(i->unpack.host_failure)
+						 : describe_qemu_failure(i);
+	i->facts.record_class = f->record.class;
+	i->facts.record_reason = f->record.reason;
+	i->facts.record_problem = f->problem;
+	i->facts.damage = f->damage;
+	i->facts.host_failure = f->host_failure;
+	classify_run(&i->facts, &i->verdict);
+	if (host_full && strcmp(i->verdict.class, WU_CLASS_OK) != 0) {
+		i->facts.host_failure = "the results' filesystem is full";
+		classify_run(&i->facts, &i->verdict);
+	}
+	/* They point into what goes away now. */
+	i->facts.record_class = i->facts.record_reason = NULL;
+	i->facts.record_problem = i->facts.damage = i->facts.host_failure = NULL;
+}
+
+int outcome_settle(struct instance *i, int host_full, struct diag *d)
+{
+	CLEANUP(clear_findings) struct findings f = {.record = {.exit_status = -1}};
+
+	decide(i, &f, host_full);
+	if (place_logs(i, f.record.json != NULL, d) < 0 || place_files(i, d) < 0 ||
+		place_console(i, d) < 0 || place_disk(i, d) < 0)
+		return -1;
+	return write_result(i, f.record.json ? &f.record : NULL, d);
+}

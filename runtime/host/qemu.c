@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "common/file.h"
+#include "common/memory.h"
+#include "runtime/unit.h"
+
+#define ARGUMENT_LIMIT 128
+#define VERSION_LIMIT_BYTES 4096
+
+struct arguments {
+	struct arena arena;
+	char *list[ARGUMENT_LIMIT];
+	size_t count;
+	int passed[16]; /* descriptors that QEMU inherits */
+	size_t passed_count;
+};
+
+const char *qemu_accelerator_name(enum accelerator a)
+{
+	return a == ACCELERATOR_KVM ? "kvm" : "tcg";
+}
+
+static char *find_in_path(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
+	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+		size_t length = strcspn(p, ":");
+		char *candidate = memory_printf("%.*s/%s", (int)length, p, name);
+
+		if (length > 0 && access(candidate, X_OK) == 0)
+			return candidate;
+		free(candidate);
+		p += length + (p[length] == ':');
+	}
+	return NULL;
+}
+
+/* "QEMU emulator version 7.2.22 (Debian …)" */
+static int take_version(struct qemu_program *p, const char *output, struct diag *d)
+{
+	const char *number = strstr(output, "version ");
+	size_t line = strcspn(output, "\n");
+
+	if (!number || number > output + line)
+		return diag_fail(
+			d, "%s: --version: it does not say its version", p->path);
+	number += strlen("version ");
+	p->version = memory_printf("%.*s", (int)line, output);
+	p->number = memory_printf("%.*s", (int)strcspn(number, " \n,"), number);
+	return 0;
+}
+
+/* QEMU reads its options from left to right: without seccomp it stops at -sandbox. */
+static int ask_version(struct qemu_program *p, int sandbox, struct diag *d)
+{
+	char options[3][12] = {"-sandbox", "on", "--version"};
+	char *with[] = {p->path, options[0], options[1], options[2], NULL};
+	char *without[] = {p->path, options[2], NULL};
+	char *output = NULL;
+	int status = 0, rc = -1;
+
+	if (child_read_output(sandbox ? with : without, VERSION_LIMIT_BYTES, &output,
+		    &status, d) < 0)
+		return -1;
+	p->sandbox = sandbox;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		rc = take_version(p, output, d);
+	else if (!sandbox)
+		diag_fail(d, "%s: --version: it failed", p->path);
+	free(output);
+	return rc;
+}
+
+int qemu_find(struct qemu_program *p, struct diag *d)
+{
+	const char *wanted = getenv("WURUN_QEMU");
+	const char *name = wanted && *wanted ? wanted : QEMU_PROGRAM;
+	struct diag ignored = {0};
+	int rc;
+
+	*p = (struct qemu_program){.path = find_in_path(name)};
+	if (!p->path)
+		return diag_fail(d,
+			"%s: not found in PATH: install QEMU (Debian: apt install "
+			"qemu-system-x86)",
+			name);
+	rc = ask_version(p, 1, &ignored);
+	diag_clear(&ignored);
+	if (rc < 0)
+		rc = ask_version(p, 0, d);
+	if (rc < 0)
+		qemu_forget(p);
+	return rc;
+}
+
+void qemu_forget(struct qemu_program *p)
+{
+	free(p->path);
+	free(p->version);
+	free(p->number);
+	*p = (struct qemu_program){0};
+}
+
+static void add(struct arguments *a, const char *text)
+{
+	if (a->count < ARGUMENT_LIMIT - 1)
+		a->list[a->count++] = arena_strdup(&a->arena, text);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+add_option(struct arguments *a, const char *option, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = memory_vprintf(fmt, args);
+	va_end(args);
+	add(a, option);
+	add(a, text);
+	free(text);
+}
+
+static void pass(struct arguments *a, int fd)
+{
+	a->passed[a->passed_count++] = fd;
+}
+
+static void add_machine(
+	struct arguments *a, const struct qemu_program *p, const struct qemu_machine *m)
+{
+	add(a, p->path);
+	add(a, "-nodefaults");
+	add(a, "-no-user-config");
+	add(a, "-no-reboot");
+	if (p->sandbox)
+		add_option(a, "-sandbox",
+			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
+			"resourcecontrol=deny");
+	add_option(a, "-display", "none");
+	add_option(a, "-machine", "q35,accel=%s", qemu_accelerator_name(m->accelerator));
+	add_option(a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max");
+	add_option(a, "-smp", "%u", m->cpus);
+	add_option(a, "-m", "%" PRIu64, (m->memory_bytes + (1 << 20) - 1) >> 20);
+	add_option(a, "-kernel", "/proc/self/fd/%d", m->kernel);
+	add_option(a, "-initrd", "/proc/self/fd/%d", m->initrd);
+	add_option(a, "-append", "%s", m->append);
+	pass(a, m->kernel);
+	pass(a, m->initrd);
+}
+
+/* A disk by descriptor: no path, no lock, and no second open in another mode. The output
+ * disk is a scratch copy that is synced when it was unpacked: QEMU need not flush it. */
+static void add_disk(struct arguments *a, const char *name, int fd, int writable)
+{
+	if (fd < 0)
+		return;
+	pass(a, fd);
+	add_option(a, "-add-fd", "fd=%d,set=%d", fd, fd);
+	add_option(a, "-blockdev",
+		"driver=raw,node-name=%s,read-only=%s%s,file.driver=file,"
+		"file.filename=/dev/fdset/%d,file.locking=off",
+		name, writable ? "off" : "on",
+		writable ? ",cache.no-flush=on,discard=unmap" : "", fd);
+	add_option(a, "-device", "virtio-blk-pci,drive=%s%s", name,
+		writable ? ",werror=report,rerror=report" : "");
+}
+
+static void add_devices(
+	struct arguments *a, const struct qemu_machine *m, int console, int port)
+{
+	pass(a, console);
+	add_option(a, "-chardev", "socket,id=console,fd=%d", console);
+	add_option(a, "-device", "isa-serial,chardev=console");
+	add_option(a, "-object", "rng-builtin,id=rng");
+	add_option(a, "-device", "virtio-rng-pci,rng=rng");
+	add_disk(a, "app", m->app, 0);
+	add_disk(a, "params", m->params, 0);
+	add_disk(a, "output", m->output, 1);
+	add_disk(a, "root", m->root, 0);
+	if (port >= 0) {
+		pass(a, port);
+		add_option(a, "-chardev", "socket,id=port,fd=%d", port);
+		add_option(a, "-device", "virtio-serial-pci");
+		add_option(a, "-device", "virtserialport,chardev=port,name=" WU_PORT);
+	}
+	if (m->network) {
+		add_option(a, "-netdev", "user,id=net");
+		add_option(a, "-device", "virtio-net-pci,netdev=net,romfile=");
+	}
+}
+
+/* Never returns. errno goes to the parent through `failure`, which exec closes. */
+static void exec_qemu(struct arguments *a, int errors, int failure)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
+		dup2(errors, 2) == 2) {
+		for (size_t i = 0; i < a->passed_count; i++)
+			fcntl(a->passed[i], F_SETFD, 0);
+		execv(a->list[0], a->list);
+	}
+	(void)!write(failure, &errno, sizeof(errno));
+	_exit(127);
+}
+
+/* Waits until the child is QEMU, or says why it is not. */
+static int check_exec(int failure, const char *path, struct diag *d)
+{
+	int failed = 0;
+	ssize_t n;
+
+	do
+		n = read(failure, &failed, sizeof(failed));
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	errno = n == sizeof(failed) ? failed : EIO;
+	return diag_fail_errno(d, "%s", path);
+}
+
+struct ends {
+	int console[2], port[2], errors[2], failure[2];
+};
+
+#define ENDS_NONE ((struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}})
+
+static int make_socket_pair(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+}
+
+static int make_ends(struct ends *e, int with_port, struct diag *d)
+{
+	if (make_socket_pair(e->console) < 0 ||
+		(with_port && make_socket_pair(e->port) < 0) ||
+		pipe2(e->errors, O_CLOEXEC) < 0 || pipe2(e->failure, O_CLOEXEC) < 0)
+		return diag_fail_errno(d, "QEMU's descriptors");
+	if (fcntl(e->console[0], F_SETFL, O_NONBLOCK) < 0 ||
+		(with_port && fcntl(e->port[0], F_SETFL, O_NONBLOCK) < 0) ||
+		fcntl(e->errors[0], F_SETFL, O_NONBLOCK) < 0)
+		return diag_fail_errno(d, "QEMU's descriptors");
+	return 0;
+}
+
+static void close_ends(struct ends *e)
+{
+	for (int i = 0; i < 2; i++) {
+		file_close(&e->console[i]);
+		file_close(&e->port[i]);
+		file_close(&e->errors[i]);
+		file_close(&e->failure[i]);
+	}
+}
+
+static int take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+int qemu_start(const struct qemu_program *p, const struct qemu_machine *m, struct qemu *q,
+	struct diag *d)
+{
+	struct arguments a = {0};
+	CLEANUP(close_ends) struct ends e = ENDS_NONE;
+
+	*q = QEMU_NONE;
+	if (make_ends(&e, m->port, d) < 0)
+		return -1;
+	add_machine(&a, p, m);
+	add_devices(&a, m, e.console[1], e.port[1]);
+	q->pid = child_fork(&q->pidfd, d);
+	if (q->pid == 0)
+		exec_qemu(&a, e.errors[1], e.failure[1]);
+	arena_clear(&a.arena);
+	if (q->pid < 0)
+		return -1;
+	file_close(&e.failure[1]);
+	q->console = take(&e.console[0]);
+	q->port = take(&e.port[0]);
+	q->errors = take(&e.errors[0]);
+	if (check_exec(e.failure[0], p->path, d) == 0)
+		return 0;
+	qemu_reap(q);
+	qemu_close(q);
+	return -1;
+}
+
+void qemu_kill(const struct qemu *q)
+{
+	if (q->pid > 0)
+		syscall(SYS_pidfd_send_signal, q->pidfd, SIGKILL, NULL, 0);
+}
+
+int qemu_reap(struct qemu *q)
+{
+	int status = q->pid > 0 ? child_reap(q->pid) : 0;
+
+	q->pid = 0;
+	file_close(&q->pidfd);
+	return status;
+}
+
+void qemu_close(struct qemu *q)
+{
+	file_close(&q->pidfd);
+	file_close(&q->console);
+	file_close(&q->port);
+	file_close(&q->errors);
+	*q = QEMU_NONE;
+}

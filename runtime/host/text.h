@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* text: bytes from a guest, made fit for a terminal and for JSON. */
+#ifndef HOST_TEXT_H
+#define HOST_TEXT_H
+
+#include <stddef.h>
+
+#include "common/memory.h"
+
+/* Replaces control characters (C0, DEL, C1) in place, each byte by '?'. */
+void text_clean(char *text);
+
+/* Adds size bytes as valid UTF-8 in which nothing drives a terminal: what is no text is
+ * shown as \xNN. Tabs stay. */
+void text_add_visible(struct buffer *b, const char *bytes, size_t size);
+
+/* The same as a string of its own, which the caller frees. */
+char *text_visible(const char *text);
+
+/* Adds the last lines of these bytes, at most `lines`, each visible and with `indent`
+ * before it; empty ones at the end and carriage returns are left out. */
+void text_add_last_lines(
+	struct buffer *b, const char *bytes, size_t size, int lines, const char *indent);
+
+#endif
