@@ -20,6 +20,9 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# A library that is not there is said once, with what to do, instead of by the compiler.
+MISSING := $(shell pkg-config --print-errors --exists $(COMPILER_PACKAGES) $(HOST_PACKAGES) 2>&1 || echo missing)
+
 .PHONY: all demo check bench lint format deps install uninstall clean help
 
 all: $(BUILD)/wuc $(BUILD)/wurun $(BUILD)/wuguest $(BUILD)/workunit.pc ## build wuc, wurun and wuguest (no root, no network)
@@ -176,6 +179,108 @@ $(BUILD)/wuguest: $(GUEST_SOURCES) $(wildcard runtime/guest/*.h) runtime/unit.h
 	$(call say,MUSL,$@)
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(GUEST_CFLAGS) -s -Wl,--gc-sections,--build-id=none -o $@ $(GUEST_SOURCES)
+
+# Where the tree is used as it is, uninstalled: PKG_CONFIG_PATH=build finds units.mk.
+$(BUILD)/workunit.pc: make/workunit.pc.in Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(CURDIR)|' -e 's|@BINDIR@|$(abspath $(BUILD))|' \
+		-e 's|@MK@|$(CURDIR)/make/units.mk|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+demo: ## the whole path: install what is missing, build, compile samples/sir, run it
+	@make/deps.sh build run
+	@$(MAKE) --no-print-directory all
+	@make/demo.sh $(abspath $(BUILD))
+
+check: ## lint and all tests, real boots among them; installs what it lacks
+	@make/deps.sh build run check
+	@$(MAKE) --no-print-directory all unit-tests
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+lint: ## formatters, linters, warnings as errors
+	@make/deps.sh build check
+	@BUILD=$(BUILD) tests/lint
+
+format: ## let clang-format rewrite the C files
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+bench: ## measure against the tools that one would take instead
+	@make/deps.sh build run check bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(abspath $(BUILD))
+
+deps: ## install the Debian packages that building and running need
+	@make/deps.sh build run
+
+# Unit tests run under the address and undefined-behaviour sanitizers, on objects of their
+# own. Each side has a library of all its parts but main.c.
+SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+COMPILER_TESTS := \
+	test_tree
+
+HOST_TESTS :=
+
+GUEST_TESTS :=
+
+SAN := $(BUILD)/sanitized
+sanitized = $(patsubst %.c,$(SAN)/%.o,$(filter-out %/main.c,$(1)))
+unit_tests = $(patsubst %,$(BUILD)/tests/%,$(1))
+
+.PHONY: unit-tests
+unit-tests: $(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS))
+
+$(SAN)/%.o: %.c
+	$(call say,CC,$< (sanitized))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out $(HARDENING),$(PROJECT_CFLAGS)) $(INCLUDES) $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+$(SAN)/compiler/embed.o: $(EMBEDDED)
+
+$(SAN)/libcompiler.a: $(call sanitized,$(COMMON_SOURCES) $(COMPILER_SOURCES))
+$(SAN)/libhost.a: $(call sanitized,$(COMMON_SOURCES) $(HOST_SOURCES))
+$(SAN)/libguest.a: $(call sanitized,$(GUEST_SOURCES))
+$(SAN)/%.a:
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(call unit_tests,$(COMPILER_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libcompiler.a
+$(call unit_tests,$(HOST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libhost.a
+$(call unit_tests,$(GUEST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libguest.a
+$(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS)):
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS) -lcmocka
+
+MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	$(Q)SOURCE_DATE_EPOCH=0 scdoc < $< > $@
+
+SHARE := $(PREFIX)/share/workunit
+install: all ## install below DESTDIR and PREFIX (man pages where scdoc is there)
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/libexec/workunit' \
+		'$(DESTDIR)$(SHARE)/recipes' '$(DESTDIR)$(PREFIX)/share/pkgconfig'
+	install -m 755 $(BUILD)/wuc $(BUILD)/wurun '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(BUILD)/wuguest '$(DESTDIR)$(PREFIX)/libexec/workunit'
+	install -m 644 recipes/* '$(DESTDIR)$(SHARE)/recipes'
+	install -m 644 make/units.mk '$(DESTDIR)$(SHARE)'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@BINDIR@|$(PREFIX)/bin|' -e 's|@MK@|$(SHARE)/units.mk|' \
+		-e 's|@VERSION@|$(VERSION)|' make/workunit.pc.in > $(BUILD)/installed.pc
+	install -m 644 $(BUILD)/installed.pc '$(DESTDIR)$(PREFIX)/share/pkgconfig/workunit.pc'
+	@if command -v scdoc > /dev/null; then $(MAKE) --no-print-directory install-man; \
+	else echo 'no scdoc: man pages are left out'; fi
+
+.PHONY: install-man
+install-man: $(MAN_PAGES)
+	for page in $(MAN_PAGES); do \
+		section=$${page##*.}; \
+		install -D -m 644 $$page '$(DESTDIR)$(PREFIX)/share/man/man'$$section/$${page##*/} || exit 1; \
+	done
+
+uninstall: ## remove what install made
+	rm -rf '$(DESTDIR)$(PREFIX)/libexec/workunit' '$(DESTDIR)$(SHARE)'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/wuc' '$(DESTDIR)$(PREFIX)/bin/wurun' \
+		'$(DESTDIR)$(PREFIX)/share/pkgconfig/workunit.pc'
+	for page in $(notdir $(MAN_PAGES)); do \
+		rm -f '$(DESTDIR)$(PREFIX)/share/man/man'$${page##*.}/$$page; \
+	done
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What inodes point to: extents, contents, directories, links, attributes. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,35 +152,19 @@ static int put_chunk(struct ext4_image *m, uint64_t logical, const char *bytes,
 	return 0;
 }
 
-/* The next chunk that may hold data: a shortcut over holes that the host knows of. */
-static uint64_t skip_hole(const struct source_reader *r, uint64_t at, struct tally *t)
-{
-	off_t data;
-
-	if (r->fd < 0)
-		return at;
-	data = lseek(r->fd, (off_t)(r->offset + at), SEEK_DATA);
-	if (data < 0 && errno == ENXIO)
-		return r->node->size;
-	if (data < 0 || (uint64_t)data < r->offset + at + TREE_BLOCK)
-		return at;
-	t->in_run = 0;
-	return ((uint64_t)data - r->offset) / TREE_BLOCK * TREE_BLOCK;
-}
-
 static int put_reader(struct ext4_image *m, struct source_reader *r, struct tally *t)
 {
 	const struct node *n = r->node;
 	int holes = n->data_blocks * TREE_BLOCK < n->size;
 
 	for (uint64_t at = 0; at < n->size; at += TREE_CHUNK) {
-		uint64_t blocks;
+		uint64_t blocks, data = holes ? source_next_data(r, at) : at;
 		ssize_t got;
 
-		if (holes)
-			at = skip_hole(r, at, t);
-		if (at >= n->size)
-			break;
+		if (data > at) {
+			t->in_run = 0;
+			at = data;
+		}
 		got = source_read(r, m->chunk, TREE_CHUNK, at, m->diag);
 		if (got < 0)
 			return -1;

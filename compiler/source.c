@@ -106,6 +106,22 @@ ssize_t source_read(struct source_reader *r, void *bytes, size_t size, uint64_t 
 	return (ssize_t)got;
 }
 
+uint64_t source_next_data(const struct source_reader *r, uint64_t offset)
+{
+	uint64_t at = r->offset + offset;
+	off_t data;
+
+	if (r->fd < 0)
+		return offset;
+	data = lseek(r->fd, (off_t)at, SEEK_DATA);
+	if (data < 0)
+		return errno == ENXIO ? r->node->size : offset;
+	if ((uint64_t)data < at + TREE_BLOCK)
+		return offset;
+	offset = ((uint64_t)data - r->offset) / TREE_BLOCK * TREE_BLOCK;
+	return offset < r->node->size ? offset : r->node->size;
+}
+
 /* Counts blocks that are not all zeros; `bytes` starts at a block's start. */
 static void count_blocks(struct node *n, const char *bytes, size_t size, int *in_run)
 {
@@ -120,14 +136,31 @@ static void count_blocks(struct node *n, const char *bytes, size_t size, int *in
 	}
 }
 
+static void add_zeros(struct digest *g, uint64_t size)
+{
+	static const char zeros[65536];
+
+	for (uint64_t part; size > 0; size -= part) {
+		part = size < sizeof(zeros) ? size : sizeof(zeros);
+		digest_add(g, zeros, part);
+	}
+}
+
 static int measure_reader(struct node *n, struct source_reader *r, char *chunk,
 	struct digest *g, struct diag *d)
 {
 	int in_run = 0;
 
 	for (uint64_t at = 0; at < n->size; at += TREE_CHUNK) {
-		ssize_t got = source_read(r, chunk, TREE_CHUNK, at, d);
+		uint64_t data = n->size > TREE_CHUNK ? source_next_data(r, at) : at;
+		ssize_t got;
 
+		if (data > at) {
+			add_zeros(g, data - at);
+			in_run = 0;
+			at = data;
+		}
+		got = source_read(r, chunk, TREE_CHUNK, at, d);
 		if (got < 0)
 			return -1;
 		digest_add(g, chunk, (size_t)got);

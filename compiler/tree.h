@@ -139,6 +139,10 @@ void source_drop(struct source_reader *r);
 ssize_t source_read(struct source_reader *r, void *bytes, size_t size, uint64_t offset,
 	struct diag *d);
 
+/* The start of the next block, from `offset` on (a block's start), that may hold data: a
+ * shortcut over holes that the host knows of. The file's size where there is none. */
+uint64_t source_next_data(const struct source_reader *r, uint64_t offset);
+
 /* The tree as an mtree(5) text: a line a node with type, mode, size, link, sha256digest,
  * and for files with several names nlink and inode, a number of our own. Extended
  * attributes follow their node as comment lines ("# xattr user.origin=hex"). What two

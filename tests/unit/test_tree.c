@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "scratch.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+
+#include "compiler/tree.h"
+
+static const struct place first = {"r.lua", 4, "app[1]"};
+static const struct place second = {"r.lua", 5, "app[2]"};
+
+static void test_paths(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+	struct node *n;
+
+	(void)state;
+	tree_init(&t, 7);
+	n = tree_add_text(&t, "app/bin/tool", "x", 1, 0755, &first, &d);
+	assert_non_null(n);
+	assert_int_equal(n->mtime, 7);
+	assert_ptr_equal(tree_find(&t, "app/bin/tool"), n);
+	assert_null(tree_find(&t, "app/bin/too"));
+	assert_null(tree_find(&t, "app/bin/tool/x"));
+	assert_ptr_equal(tree_find(&t, ""), t.root);
+	assert_int_equal(tree_find(&t, "app/bin")->implied, 1);
+	assert_string_equal(tree_path(n, &t.arena), "app/bin/tool");
+	assert_string_equal(n->sha256,
+		"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881");
+	tree_clear(&t);
+}
+
+static void test_bad_paths(void **state)
+{
+	static const char *const bad[] = {"/a", "a//b", "a/", "a/../b", "..", ".", "a/."};
+	struct tree t;
+	struct diag d = {0};
+	char name[300] = {0};
+
+	(void)state;
+	tree_init(&t, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(tree_add(&t, bad[i], NODE_FILE, 0644, &first, &d));
+		assert_int_equal(d.count, 1);
+		assert_non_null(
+			strstr(d.lines[0].text, "r.lua:4: app[1]: expected a relative"));
+		diag_clear(&d);
+	}
+	memset(name, 'n', 255);
+	assert_non_null(tree_add(&t, name, NODE_FILE, 0644, &first, &d));
+	memset(name, 'n', 256);
+	assert_null(tree_add(&t, name, NODE_FILE, 0644, &first, &d));
+	assert_int_equal(d.count, 1);
+	diag_clear(&d);
+	tree_clear(&t);
+}
+
+static void test_conflicts(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+
+	(void)state;
+	tree_init(&t, 0);
+	assert_non_null(tree_add(&t, "app/x", NODE_FILE, 0644, &first, &d));
+	assert_null(tree_add(&t, "app/x", NODE_FILE, 0644, &second, &d));
+	assert_null(tree_add(&t, "app/x", NODE_FOLDER, 0755, &second, &d));
+	assert_null(tree_add(&t, "app/x/y", NODE_FILE, 0644, &second, &d));
+	scratch_expect(&d,
+		"r.lua:5: app[2]: expected a new name, found app/x already there (from "
+		"r.lua:4: app[1])",
+		"r.lua:5: app[2]: expected a new name, found app/x already there (from "
+		"r.lua:4: app[1])",
+		"r.lua:5: app[2]: expected a folder, found app/x as a file (from "
+		"r.lua:4: "
+		"app[1])");
+	assert_non_null(tree_add(&t, "app", NODE_FOLDER, 0700, &second, &d));
+	assert_int_equal(tree_find(&t, "app")->mode, 0700);
+	assert_null(tree_add(&t, "app", NODE_FILE, 0644, &second, &d));
+	diag_clear(&d);
+	tree_clear(&t);
+}
+
+static int note_name(struct node *n, void *context)
+{
+	buffer_printf(context, "%s ", n->name);
+	return 0;
+}
+
+static void test_order(void **state)
+{
+	static const char *const names[] = {"b", "a.x", "a/z", "a/\xc3\xa9", "B", "a-"};
+	struct buffer seen = {0};
+	struct tree t;
+	struct diag d = {0};
+
+	(void)state;
+	tree_init(&t, 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_non_null(tree_add_text(&t, names[i], "", 0, 0644, NULL, &d));
+	tree_add_input(&t, "/x/b");
+	tree_add_input(&t, "/x/a");
+	tree_add_input(&t, "/x/b");
+	tree_finish(&t);
+	tree_walk(&t, note_name, &seen);
+	assert_string_equal(seen.bytes, "B a z \xc3\xa9 a- a.x b ");
+	assert_int_equal(t.input_count, 2);
+	assert_string_equal(t.inputs[0], "/x/a");
+	buffer_clear(&seen);
+	tree_clear(&t);
+}
+
+static void test_many(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+	char path[64];
+
+	(void)state;
+	tree_init(&t, 0);
+	for (int i = 0; i < 100000; i++) {
+		snprintf(path, sizeof(path), "d/%d", i * 7919 % 100000);
+		assert_non_null(tree_add(&t, path, NODE_FILE, 0644, NULL, &d));
+	}
+	assert_int_equal(tree_find(&t, "d")->child_count, 100000);
+	assert_null(tree_add(&t, "d/77", NODE_FILE, 0644, NULL, &d));
+	diag_clear(&d);
+	tree_clear(&t);
+}
+
+/* A file whose name is given to another keeps its contents under its other names. */
+static void test_reset(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+	struct node *a, *b, *c;
+
+	(void)state;
+	tree_init(&t, 0);
+	a = tree_add_text(&t, "a", "old", 3, 0644, NULL, &d);
+	b = tree_add(&t, "b", NODE_HARDLINK, 0644, NULL, &d);
+	tree_link(b, a);
+	c = tree_add(&t, "c", NODE_HARDLINK, 0644, NULL, &d);
+	tree_link(c, b);
+	assert_ptr_equal(c->primary, a);
+	assert_int_equal(a->link_count, 3);
+	tree_reset(&t, a, NODE_FILE, 0755);
+	tree_fill_text(a, "newer", 5);
+	assert_int_equal(a->link_count, 1);
+	assert_int_equal(b->type, NODE_FILE);
+	assert_int_equal(b->size, 3);
+	assert_int_equal(b->link_count, 2);
+	assert_ptr_equal(c->primary, b);
+	tree_reset(&t, c, NODE_SYMLINK, 0777);
+	assert_int_equal(b->link_count, 1);
+	tree_clear(&t);
+}
+
+static void test_measure(void **state)
+{
+	struct scratch *s = *state;
+	char bytes[5 * TREE_BLOCK + 10] = {0};
+	struct tree t;
+	struct diag d = {0};
+	struct node *n;
+	int fd;
+
+	bytes[0] = 1;
+	bytes[2 * TREE_BLOCK + 100] = 1;
+	bytes[4 * TREE_BLOCK - 1] = 1; /* two blocks, one run */
+	tree_init(&t, 0);
+	n = tree_add_text(&t, "f", bytes, sizeof(bytes), 0644, NULL, &d);
+	assert_int_equal(n->data_blocks, 3);
+	assert_int_equal(n->data_runs, 2);
+	fd = tree_open_spool(&t, &d);
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_at(fd, bytes, sizeof(bytes), 8 * TREE_BLOCK), 0);
+	n = tree_add(&t, "g", NODE_FILE, 0644, NULL, &d);
+	n->source = (struct source){.kind = SOURCE_SPOOL, .offset = 8 * TREE_BLOCK};
+	n->size = sizeof(bytes);
+	assert_int_equal(tree_measure(&t, n, &d), 0);
+	assert_int_equal(n->data_blocks, 3);
+	assert_int_equal(n->data_runs, 2);
+	assert_string_equal(n->sha256, tree_find(&t, "f")->sha256);
+	tree_clear(&t);
+	(void)s;
+}
+
+static void make_listed(struct tree *t, struct buffer *list)
+{
+	static const struct xattr origin = {"user.ori gin", "\x01z", 2};
+	struct diag d = {0};
+	struct node *n, *link;
+
+	tree_init(t, 1700000000);
+	n = tree_add_text(t, "app/a b#=\\\xc3\xa9", "x", 1, 0755, NULL, &d);
+	n->xattrs = &origin;
+	n->xattr_count = 1;
+	link = tree_add(t, "app/twin", NODE_HARDLINK, 0755, NULL, &d);
+	tree_link(link, n);
+	link = tree_add(t, "l", NODE_SYMLINK, 0777, NULL, &d);
+	link->target = "to here";
+	tree_finish(t);
+	tree_list(t, list);
+}
+
+static void test_list(void **state)
+{
+	struct buffer list = {0};
+	struct tree t;
+
+	(void)state;
+	make_listed(&t, &list);
+	assert_string_equal(list.bytes,
+		"#mtree\n/set uid=0 gid=0\n"
+		". type=dir mode=0755 time=1700000000.0\n"
+		"./app type=dir mode=0755 time=1700000000.0\n"
+		"./app/a\\040b\\043\\075\\134\\303\\251 type=file mode=0755 size=1 "
+		"sha256digest="
+		"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a488"
+		"1 nlink=2 inode=1 time=1700000000.0\n"
+		"# xattr user.ori\\040gin=017a\n"
+		"./app/twin type=file mode=0755 size=1 "
+		"sha256digest="
+		"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a488"
+		"1 nlink=2 inode=1 time=1700000000.0\n"
+		"./l type=link mode=0777 link=to\\040here time=1700000000.0\n");
+	buffer_clear(&list);
+	tree_clear(&t);
+}
+
+/* Another reader of mtree(5) understands it. */
+static void test_list_is_mtree(void **state)
+{
+	struct archive *a = archive_read_new();
+	struct buffer list = {0};
+	struct archive_entry *e;
+	struct tree t;
+	int seen = 0, rc;
+
+	(void)state;
+	make_listed(&t, &list);
+	archive_read_support_format_mtree(a);
+	assert_int_equal(archive_read_open_memory(a, list.bytes, list.size), ARCHIVE_OK);
+	while ((rc = archive_read_next_header(a, &e)) == ARCHIVE_OK) {
+		const char *path = archive_entry_pathname(e);
+
+		seen++;
+		assert_int_equal(archive_entry_mtime(e), 1700000000);
+		if (strcmp(path, "./app/a b#=\\\xc3\xa9") == 0) {
+			assert_int_equal(archive_entry_size(e), 1);
+			assert_int_equal(archive_entry_perm(e), 0755);
+			assert_int_equal(archive_entry_filetype(e), AE_IFREG);
+			assert_int_equal(archive_entry_nlink(e), 2);
+			seen += 10;
+		}
+		if (strcmp(path, "./l") == 0) {
+			assert_string_equal(archive_entry_symlink(e), "to here");
+			seen += 100;
+		}
+	}
+	if (rc != ARCHIVE_EOF)
+		fail_msg("%s", archive_error_string(a));
+	assert_int_equal(seen, 115);
+	archive_read_free(a);
+	buffer_clear(&list);
+	tree_clear(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test_setup_teardown(
+			test_measure, scratch_setup, scratch_teardown),
+		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list_is_mtree),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
