@@ -3,13 +3,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "place.h"
 
 #define COPY_BYTES (128 * 1024)
 #define FILE_LIMIT_BYTES UINT32_MAX /* newc has eight hex digits for a size */
@@ -83,41 +83,24 @@ static int put(struct writer *w, const void *bytes, size_t size)
 	return 0;
 }
 
-static int put_from(struct writer *w, const struct node *n, const struct source_reader *r)
-{
-	uint64_t offset = 0;
-
-	while (offset < n->size) {
-		uint64_t left = n->size - offset;
-		size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
-		ssize_t got =
-			pread(r->fd, w->chunk, want, (off_t)(n->source.offset + offset));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return diag_fail_errno(w->diag, "%s", n->name);
-		if (got == 0)
-			return diag_fail(
-				w->diag, "%s: became shorter while it was read", n->name);
-		if (put(w, w->chunk, (size_t)got) < 0)
-			return -1;
-		offset += (uint64_t)got;
-	}
-	return 0;
-}
-
 static int put_bytes(struct writer *w, const struct node *n)
 {
 	struct source_reader r;
-	int rc;
+	uint64_t offset = 0;
+	ssize_t got = 0;
 
 	if (source_open(w->tree, n, &r, w->diag) < 0)
 		return -1;
-	rc = r.fd < 0 ? put(w, r.bytes, n->size) : put_from(w, n, &r);
-	if (source_close(&r, w->diag) < 0)
-		rc = -1;
-	return rc;
+	while (offset < n->size) {
+		got = source_read(&r, w->chunk, COPY_BYTES, offset, w->diag);
+		if (got <= 0 || put(w, w->chunk, (size_t)got) < 0) {
+			source_drop(&r);
+			return got == 0 ? diag_fail(w->diag, "%s: ended early", n->name)
+					: -1;
+		}
+		offset += (uint64_t)got;
+	}
+	return source_close(&r, w->diag);
 }
 
 /* The bytes go with the primary, whether its name comes first or not: the kernel links
@@ -130,10 +113,10 @@ static int visit(struct node *n, void *context)
 	int rc;
 
 	if (n->xattr_count > 0)
-		rc = diag_fail_at(w->diag, n->place.file, n->place.line,
+		rc = place_fail(w->diag, &n->place,
 			"%s: an initrd cannot hold extended attributes", path);
 	else if (n->type == NODE_FILE && n->size > FILE_LIMIT_BYTES)
-		rc = diag_fail_at(w->diag, n->place.file, n->place.line,
+		rc = place_fail(w->diag, &n->place,
 			"%s: an initrd cannot hold files over 4 GiB", path);
 	else {
 		describe(w, n, path);
