@@ -262,7 +262,7 @@ static void remember_name(struct extraction *x, ext2_ino_t inode)
 /* Opens the folder of a path that was made here, following nothing. */
 static int open_parent(struct extraction *x, const char *path, const char **last)
 {
-	int at = fcntl(x->dest, F_DUPFD_CLOEXEC, 0);
+	int at = openat(x->dest, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	for (const char *slash; at >= 0 && (slash = strchr(path, '/'));
 		path = slash + 1) {
