@@ -168,29 +168,97 @@ void sandbox_close(struct sandbox *s)
 	limit_cpu(0);
 }
 
-int sandbox_call(struct sandbox *s, lua_CFunction function, void *context, struct diag *d)
+/* 1 where text starts with "NAME:LINE: ", and the length of that. */
+static int has_place(const char *text, const char *name, size_t *length)
 {
-	const char *text;
-	int status;
+	size_t size = strlen(name), digits;
 
-	lua_pushcfunction(s->lua, function);
-	lua_pushlightuserdata(s->lua, context);
-	status = lua_pcall(s->lua, 1, 0, 0);
-	if (status == LUA_OK)
+	if (strncmp(text, name, size) != 0 || text[size] != ':')
 		return 0;
-	text = lua_type(s->lua, -1) == LUA_TSTRING ? lua_tostring(s->lua, -1) : NULL;
+	digits = strspn(text + size + 1, "0123456789");
+	*length = size + 1 + digits + 2;
+	return digits && strncmp(text + size + 1 + digits, ": ", 2) == 0;
+}
+
+/* Errors that Lua places in our own modules belong to the recipe's line that called them,
+ * and long file names, which Lua cuts, are whole again. No Lua runs in here: the budget
+ * may be spent. */
+static int place_error(lua_State *lua)
+{
+	const char *text = lua_type(lua, 1) == LUA_TSTRING ? lua_tostring(lua, 1) : NULL;
+	struct sandbox *s = sandbox_of(lua);
+	lua_Debug frame, nearest = {.currentline = 0};
+	size_t length;
+
+	if (s->exhausted)
+		return 1;
+	for (int level = 1; lua_getstack(lua, level, &frame); level++) {
+		lua_getinfo(lua, "Sl", &frame);
+		if (text && frame.source[0] == '=' &&
+			has_place(text, frame.short_src, &length))
+			text += length;
+		if (frame.source[0] != '@' || frame.currentline <= 0)
+			continue;
+		if (text && has_place(text, frame.short_src, &length)) {
+			lua_pushfstring(lua, "%s%s", frame.source + 1,
+				text + strlen(frame.short_src));
+			return 1;
+		}
+		if (!nearest.currentline)
+			nearest = frame;
+	}
+	if (!text)
+		text = lua_pushfstring(lua, "expected an error with a text, found a %s",
+			luaL_typename(lua, 1));
+	if (nearest.currentline)
+		lua_pushfstring(
+			lua, "%s:%d: %s", nearest.source + 1, nearest.currentline, text);
+	else
+		lua_pushstring(lua, text);
+	return 1;
+}
+
+/* 1 where text starts with some file's name and line. */
+static int is_placed(const char *text)
+{
+	for (const char *p = strchr(text, ':'); p; p = strchr(p + 1, ':')) {
+		size_t digits = strspn(p + 1, "0123456789");
+
+		if (digits && strncmp(p + 1 + digits, ": ", 2) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static void report_error(struct sandbox *s, int status, struct diag *d)
+{
+	const char *text =
+		lua_type(s->lua, -1) == LUA_TSTRING ? lua_tostring(s->lua, -1) : "";
+
 	if (status == LUA_ERRMEM)
 		diag_fail_at(d, s->name, 0,
 			"the recipe needs more than %zu MiB of memory",
 			SANDBOX_MEMORY_BYTES >> 20);
 	else if (s->exhausted)
-		diag_fail_at(d, s->name, 0, "the recipe ran for more than %" PRIu64 " instructions",
+		diag_fail_at(d, s->name, 0,
+			"the recipe ran for more than %" PRIu64 " instructions",
 			SANDBOX_INSTRUCTIONS);
-	else if (!text)
-		diag_fail_at(
-			d, s->name, 0, "the recipe raised an error that is not a text");
-	else
+	else if (is_placed(text))
 		diag_fail_text(d, text);
-	lua_pop(s->lua, 1);
-	return -1;
+	else
+		diag_fail_at(d, s->name, 0, "%s", text);
+}
+
+int sandbox_call(struct sandbox *s, lua_CFunction function, void *context, struct diag *d)
+{
+	int status;
+
+	lua_pushcfunction(s->lua, place_error);
+	lua_pushcfunction(s->lua, function);
+	lua_pushlightuserdata(s->lua, context);
+	status = lua_pcall(s->lua, 1, 0, -3);
+	if (status != LUA_OK)
+		report_error(s, status, d);
+	lua_settop(s->lua, 0);
+	return status == LUA_OK ? 0 : -1;
 }

@@ -30,7 +30,7 @@ end
 -- tail call, which leaves no trace of its caller: then the source says where `word` stands.
 local function calling_place(context, word)
 	local innermost = context.running[#context.running]
-	for level = 3, 40 do
+	for level = 2, 40 do
 		local info = debug.getinfo(level, "Slt")
 		if not info then
 			break
@@ -388,7 +388,8 @@ local function new_sweep_words(context, raise)
 			local file, line = calling_place(context, kind)
 			local tag = { file = file, line = line }
 			if type(spec) ~= "table" or sweep.is(spec) then
-				raise(("%s: expected a table, found %s"):format(kind, sweep.is(spec) and "a sweep" or text.show(spec)))
+				raise(("%s: expected a table, found %s"):format(kind,
+					sweep.is(spec) and "a sweep" or text.show(spec)), kind)
 			end
 			return sweep[kind](spec, function(path, message)
 				add_problem(context, file, line_of(context, tag, path),
@@ -398,16 +399,18 @@ local function new_sweep_words(context, raise)
 	end
 	for _, kind in ipairs { "range", "linspace", "logspace" } do
 		words[kind] = function(...)
-			return sweep[kind](raise, ...)
+			return sweep[kind](function(message)
+				raise(message, kind)
+			end, ...)
 		end
 	end
 	words.csv = function(path)
 		if type(path) ~= "string" then
-			raise("csv: expected a path, found " .. text.show(path))
+			raise("csv: expected a path, found " .. text.show(path), "csv")
 		end
 		local source, problem = context.host.read(path)
 		if not source then
-			raise("csv: " .. problem)
+			raise("csv: " .. problem, "csv")
 		end
 		return sweep.csv(source, function(_, message, line)
 			add_problem(context, path, line or 1, {}, message)
@@ -416,10 +419,11 @@ local function new_sweep_words(context, raise)
 	return words
 end
 
--- Throws at the line of the recipe that called us, whatever lies between.
+-- Throws at the line of the recipe that called us, whatever lies between. `word` is what it
+-- called.
 local function new_raise(context)
-	return function(message)
-		local file, line = calling_place(context)
+	return function(message, word)
+		local file, line = calling_place(context, word)
 		error(line > 0 and ("%s:%d: %s"):format(file, line, message)
 			or ("%s: %s"):format(file, message), 0)
 	end
@@ -430,7 +434,9 @@ local function run_file(context, name, source, words)
 	local env = sandbox.environment(words, context.host.note)
 	local chunk, problem = load(source, "@" .. name, "t", env)
 	if not chunk then
-		error(problem, 0)
+		-- Lua cuts names of 60 bytes and more.
+		local cut = #name >= 60 and "..." .. name:sub(-56)
+		error(cut and problem:sub(1, 59) == cut and name .. problem:sub(60) or problem, 0)
 	end
 	context.running[#context.running + 1] = name
 	local result = chunk()
@@ -448,13 +454,13 @@ local function new_words(context)
 	local including = {}
 	words.include = function(path)
 		if type(path) ~= "string" then
-			raise("include: expected a path, found " .. text.show(path))
+			raise("include: expected a path, found " .. text.show(path), "include")
 		elseif including[path] then
-			raise(("include: %s includes itself"):format(path))
+			raise(("include: %s includes itself"):format(path), "include")
 		end
 		local source, problem = context.host.read(path)
 		if not source then
-			raise("include: " .. problem)
+			raise("include: " .. problem, "include")
 		end
 		including[path] = true
 		local result = run_file(context, context.host.beside(path), source, words)
@@ -462,6 +468,26 @@ local function new_words(context)
 		return result
 	end
 	return words
+end
+
+-- The problems as a reader goes through the files: those of one file together, by line.
+local function sorted_problems(problems)
+	local order, count = {}, 0
+	for _, problem in ipairs(problems) do
+		local file = problem.file or ""
+		if not order[file] then
+			count = count + 1
+			order[file] = count
+		end
+	end
+	text.sort(problems, function(a, b)
+		local fa, fb = order[a.file or ""], order[b.file or ""]
+		if fa ~= fb then
+			return fa < fb
+		end
+		return a.line < b.line
+	end)
+	return problems
 end
 
 -- host: what the compiler gives (see recipe.c). Returns the plan or nil, and the problems.
@@ -482,7 +508,7 @@ function recipe.evaluate(host)
 	text.sort(context.problems, function(a, b)
 		return a.file == b.file and a.line < b.line
 	end)
-	return #context.problems == 0 and plan or nil, context.problems
+	return #context.problems == 0 and plan or nil, sorted_problems(context.problems)
 end
 
 return recipe
