@@ -86,25 +86,46 @@ int record_write(int dirfd, const struct base_plan *plan, const struct lock *pac
 	return write_synced(dirfd, text.bytes, text.size, d);
 }
 
-static int check_sizes(int dirfd, const char *folder, json_t *files, struct diag *d)
+static int check_size(
+	int dirfd, const char *folder, const char *name, uint64_t size, struct diag *d)
 {
-	const char *name;
+	struct stat st;
+
+	if (strchr(name, '/'))
+		return diag_fail(d, "%s: names a file outside", folder);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return diag_fail_errno(d, "%s/%s", folder, name);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return diag_fail(
+			d, "%s/%s: has not the size that it was made with", folder, name);
+	return 0;
+}
+
+/* The record's own order is by name. */
+static int read_files(
+	int dirfd, json_t *files, struct base *base, struct arena *a, struct diag *d)
+{
+	struct base_file *list =
+		arena_alloc(a, (json_object_size(files) + 1) * sizeof(*list));
+	const char *name, *sha256;
 	json_t *value;
 
 	json_object_foreach(files, name, value)
 	{
-		json_int_t size = json_integer_value(json_object_get(value, "size"));
-		struct stat st;
+		struct base_file *f = &list[base->file_count];
 
-		if (strchr(name, '/'))
-			return diag_fail(d, "%s: names a file outside", folder);
-		if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return diag_fail_errno(d, "%s/%s", folder, name);
-		if (!S_ISREG(st.st_mode) || (json_int_t)st.st_size != size)
-			return diag_fail(d,
-				"%s/%s: has not the size that it was made with", folder,
-				name);
+		f->name = arena_strdup(a, name);
+		f->size_bytes =
+			(uint64_t)json_integer_value(json_object_get(value, "size"));
+		sha256 = json_string_value(json_object_get(value, "sha256"));
+		if (!sha256 || !digest_is_hex(sha256))
+			return diag_fail(d, "%s/%s: has no digest", base->folder, name);
+		memcpy(f->sha256, sha256, DIGEST_HEX);
+		if (check_size(dirfd, base->folder, name, f->size_bytes, d) < 0)
+			return -1;
+		base->file_count++;
 	}
+	base->files = list;
 	return 0;
 }
 
@@ -141,7 +162,7 @@ static int read_record(int dirfd, const char *folder, const char *digest,
 	else if (!(root = json_loadb(text, size, 0, NULL)))
 		diag_fail(d, "%s/" RECORD_NAME ": not JSON", folder);
 	else if (read_fields(root, folder, base, a, d) == 0)
-		rc = check_sizes(dirfd, folder, json_object_get(root, "files"), d);
+		rc = read_files(dirfd, json_object_get(root, "files"), base, a, d);
 	json_decref(root);
 	free(text);
 	return rc;
