@@ -59,7 +59,8 @@ static int pin_ids(struct ext2_super_block *s, const char *seed)
 
 static void pin_superblock(struct ext2_super_block *s, const struct ext4_options *o)
 {
-	uint64_t epoch = (uint64_t)o->epoch;
+	/* Unsigned here, unlike in inodes. */
+	uint64_t epoch = o->epoch < 0 ? 0 : (uint64_t)o->epoch;
 
 	strncpy((char *)s->s_volume_name, o->label, sizeof(s->s_volume_name));
 	s->s_mkfs_time = s->s_lastcheck = s->s_wtime = (uint32_t)epoch;
