@@ -20,9 +20,6 @@ say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-# A library that is not there is said once, with what to do, instead of by the compiler.
-MISSING := $(shell pkg-config --print-errors --exists $(COMPILER_PACKAGES) $(HOST_PACKAGES) 2>&1 || echo missing)
-
 .PHONY: all demo check bench lint format deps install uninstall clean help
 
 all: $(BUILD)/wuc $(BUILD)/wurun $(BUILD)/wuguest $(BUILD)/workunit.pc ## build wuc, wurun and wuguest (no root, no network)
@@ -155,6 +152,10 @@ HOST_PACKAGES := ext2fs jansson libseccomp libcrypto
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PACKAGES) 2>/dev/null) -lcom_err
 HOST_LIBS := $(shell pkg-config --libs $(HOST_PACKAGES) 2>/dev/null) -lcom_err
+# A library that is not there is said once, with what to do, instead of by the compiler.
+MISSING := $(shell pkg-config --print-errors --exists $(COMPILER_PACKAGES) $(HOST_PACKAGES) \
+	2>&1 >/dev/null || echo missing)
+need_libraries = $(if $(MISSING),$(error libraries are missing: `make deps` installs them))
 INCLUDES := $(shell pkg-config --cflags-only-I $(COMPILER_PACKAGES) $(HOST_PACKAGES) 2>/dev/null)
 
 $(BUILD)/wuc: $(call objects,$(COMMON_SOURCES) $(COMPILER_SOURCES))
@@ -166,6 +167,7 @@ $(BUILD)/wurun: $(call objects,$(COMMON_SOURCES) $(HOST_SOURCES))
 	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
 
 $(BUILD)/%.o: %.c
+	$(need_libraries)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(INCLUDES) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -158,7 +158,7 @@ static int make_tree(struct build *b, struct workdir *w)
 
 static int write_files(struct build *b, struct workdir *w, char digest[DIGEST_HEX])
 {
-	struct record_file files[2] = {{.name = WU_KERNEL}, {.name = WU_INITRD}};
+	struct base_file files[2] = {{.name = WU_KERNEL}, {.name = WU_INITRD}};
 
 	if (make_tree(b, w) < 0 || cpio_write(w->fd, WU_INITRD, &b->tree, b->diag) < 0)
 		return -1;

@@ -16,7 +16,7 @@
 #define VERSION 1
 #define LIMIT_BYTES (1024U * 1024)
 
-static json_t *describe_files(const struct record_file *files, size_t count)
+static json_t *describe_files(const struct base_file *files, size_t count)
 {
 	json_t *all = json_object();
 
@@ -44,7 +44,7 @@ static json_t *describe_packages(const struct lock *packages)
 
 /* The text, which the caller frees, or NULL. */
 static char *describe(const struct base_plan *plan, const struct lock *packages,
-	const struct record_file *files, size_t file_count)
+	const struct base_file *files, size_t file_count)
 {
 	json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:o, s:o}", "format",
 		FORMAT, "version", VERSION, "name", plan->name, "description",
@@ -71,7 +71,7 @@ static int write_synced(int dirfd, const char *text, size_t size, struct diag *d
 }
 
 int record_write(int dirfd, const struct base_plan *plan, const struct lock *packages,
-	const struct record_file *files, size_t file_count, char digest[DIGEST_HEX],
+	const struct base_file *files, size_t file_count, char digest[DIGEST_HEX],
 	struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer text = {0};

@@ -3,23 +3,15 @@
 #ifndef COMPILER_RECORD_H
 #define COMPILER_RECORD_H
 
-#include <stdint.h>
-
 #include "base.h"
 #include "lock.h"
 #include "store.h"
 
 #define RECORD_NAME "base.json"
 
-struct record_file {
-	const char *name; /* "kernel" */
-	uint64_t size_bytes;
-	char sha256[DIGEST_HEX];
-};
-
 /* Writes base.json into the folder, mode 0444, synced, and gives its digest. */
 int record_write(int dirfd, const struct base_plan *plan, const struct lock *packages,
-	const struct record_file *files, size_t file_count, char digest[DIGEST_HEX],
+	const struct base_file *files, size_t file_count, char digest[DIGEST_HEX],
 	struct diag *d);
 
 /* Reads bases/DIGEST of the store: its record must have that digest and its files their
