@@ -175,20 +175,23 @@ static char *find_reason(const struct buffer *err)
 	return memory_printf("%.*s", (int)length, found);
 }
 
+static int fail_with_reason(const char *about, const struct buffer *err, struct diag *d)
+{
+	char *reason = find_reason(err);
+
+	diag_fail(d, "%s: %s", about, reason);
+	free(reason);
+	return -1;
+}
+
 /* Runs one of apt's programs with our configuration. */
 static int run(struct mirror *m, const char *const argv[], const char *about,
 	struct buffer *out, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer err = {0};
 	int status = process_run(argv, m->folder.fd, out, &err, d);
-	char *reason;
 
-	if (status <= 0)
-		return status;
-	reason = find_reason(&err);
-	diag_fail(d, "%s: %s", about, reason);
-	free(reason);
-	return -1;
+	return status <= 0 ? status : fail_with_reason(about, &err, d);
 }
 
 static int check_download(
@@ -204,10 +207,19 @@ static int check_download(
 	return 0;
 }
 
+/* Of a mirror that is a folder here apt would give a link; "copy:" makes it a file. */
+static char *uri_of(const struct mirror *m, const struct pin *pin)
+{
+	int here = strncmp(m->root, "file:", 5) == 0;
+
+	return memory_printf("%s%s/%s/%s", here ? "copy:" : "", m->root + (here ? 5 : 0),
+		pin->archive, pin->path);
+}
+
 int mirror_download(struct mirror *m, const struct pin *pin, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer out = {0};
-	char *uri = memory_printf("%s/%s/%s", m->root, pin->archive, pin->path);
+	char *uri = uri_of(m, pin);
 	char *digest = memory_printf("SHA256:%s", pin->sha256);
 	char *size = memory_printf("Checksum-FileSize:%" PRIu64, pin->size_bytes);
 	char *place = memory_printf("packages/%s.deb", pin->sha256);
@@ -258,7 +270,11 @@ static long read_records(struct mirror *m, const char *package, int all,
 
 	if (status < 0)
 		return -1;
-	if (status > 0 || out.size == 0)
+	if (status > 0 && err.bytes && strstr(err.bytes, "No packages found"))
+		return 0;
+	if (status > 0)
+		return fail_with_reason(package, &err, d);
+	if (out.size == 0)
 		return 0;
 	return control_parse(out.bytes, out.size, "apt-cache", records, a, d);
 }
@@ -274,24 +290,34 @@ static const char *find_image(const char *depends, struct arena *a)
 	return arena_memdup(a, start, strcspn(start, " ,|(:"));
 }
 
+/* "debian" of "…/debian/pool/…": the part before the pool. */
+static const char *archive_in(const char *uri)
+{
+	static const char *const archives[] = {"debian", "debian-security"};
+	const char *pool = strstr(uri, "/pool/");
+
+	for (size_t i = 0; pool && i < sizeof(archives) / sizeof(*archives); i++) {
+		size_t length = strlen(archives[i]);
+
+		if ((size_t)(pool - uri) > length &&
+			pool[-1 - (ptrdiff_t)length] == '/' &&
+			strncmp(pool - length, archives[i], length) == 0)
+			return archives[i];
+	}
+	return NULL;
+}
+
 /* Which archive apt would take the package from: it prints 'URI' FILE SIZE DIGEST. */
 static const char *find_archive(struct mirror *m, const char *package, struct diag *d)
 {
-	static const char *const archives[] = {"debian", "debian-security"};
 	CLEANUP(buffer_clear) struct buffer out = {0};
 	const char *const argv[] = {APT_GET, "-c", "apt.conf", "-qq", "--print-uris",
 		"download", package, NULL};
-	const char *found = NULL;
+	const char *found;
 
 	if (run(m, argv, package, &out, d) < 0)
 		return NULL;
-	for (size_t i = 0; i < sizeof(archives) / sizeof(*archives); i++) {
-		char *start = memory_printf("'%s/%s/", m->root, archives[i]);
-
-		if (out.bytes && strncmp(out.bytes, start, strlen(start)) == 0)
-			found = archives[i];
-		free(start);
-	}
+	found = out.bytes ? archive_in(out.bytes) : NULL;
 	if (!found)
 		diag_fail(d, "%s: apt does not say where it is", package);
 	return found;

@@ -55,7 +55,7 @@ static int fail_offline(
 	const struct supply *s, const char *needed, struct diag *why, struct diag *d)
 {
 	diag_fail(d,
-		"base %s needs %s, and the mirror does not answer: %s; connect to the "
+		"base %s needs %s, which cannot be fetched: %s; connect to the "
 		"network, or name a mirror in WU_DEBIAN_MIRROR, and try again",
 		s->plan->name, needed, why->count > 0 ? why->lines[0].text : "?");
 	diag_clear(why);
