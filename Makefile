@@ -219,7 +219,12 @@ SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-r
 COMPILER_TESTS := \
 	test_tree
 
-HOST_TESTS :=
+HOST_TESTS := \
+	test_classify \
+	test_host_manifest \
+	test_port \
+	test_record \
+	test_text
 
 GUEST_TESTS :=
 
