@@ -62,11 +62,11 @@ static la_ssize_t read_gzip(struct archive *a, void *context, const void **bytes
 	return -1;
 }
 
-static int is_gzip(int fd)
+static int starts_with(int fd, const char magic[2])
 {
-	unsigned char magic[2];
+	char found[2];
 
-	return pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+	return pread(fd, found, 2, 0) == 2 && memcmp(found, magic, 2) == 0;
 }
 
 /* Only what needs no helper programs: libarchive would start them for other filters. */
@@ -91,7 +91,7 @@ static int open_archive(struct import *m, int fd)
 	m->archive = make_reader();
 	if (!m->archive)
 		return fail(m, NULL, "libarchive lacks a format that is needed");
-	if (!is_gzip(fd)) {
+	if (!starts_with(fd, "\x1f\x8b")) {
 		rc = archive_read_open_fd(m->archive, fd, READ_BYTES);
 	} else {
 		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -194,10 +194,28 @@ static int copy_data(struct import *m, const char *member, uint64_t *size)
 	return 0;
 }
 
-/* The item's attributes, and of the member's own those that users may set. */
+static int by_name(const void *a, const void *b)
+{
+	const struct xattr *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int is_in(const struct xattr *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(list[i].name, name) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* The item's attributes, and of the member's own those that users may set. An archive may
+ * hold each twice, in two notations. */
 static void add_xattrs(struct import *m, struct node *n, struct archive_entry *e)
 {
-	size_t room = m->item->xattr_count + (size_t)archive_entry_xattr_reset(e);
+	size_t count = m->item->xattr_count;
+	size_t room = count + (size_t)archive_entry_xattr_reset(e);
 	struct arena *a = &m->tree->arena;
 	struct xattr *list;
 	const char *name;
@@ -205,27 +223,25 @@ static void add_xattrs(struct import *m, struct node *n, struct archive_entry *e
 	size_t size;
 
 	n->xattrs = m->item->xattrs;
-	n->xattr_count = m->item->xattr_count;
-	if (room == n->xattr_count)
+	n->xattr_count = count;
+	if (room == count)
 		return;
 	list = arena_alloc(a, room * sizeof(*list));
-	n->xattr_count = 0;
+	if (count)
+		memcpy(list, m->item->xattrs, count * sizeof(*list));
 	while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
-		int given = 0;
-
-		for (size_t i = 0; i < m->item->xattr_count; i++)
-			given |= strcmp(m->item->xattrs[i].name, name) == 0;
-		if (given || strncmp(name, "user.", 5) != 0)
+		if (is_in(list, count, name) || strncmp(name, "user.", 5) != 0)
 			continue;
-		list[n->xattr_count++] = (struct xattr){
+		list[count++] = (struct xattr){
 			.name = arena_strdup(a, name),
 			.value = arena_memdup(a, value, size),
 			.size = size,
 		};
 	}
-	for (size_t i = 0; i < m->item->xattr_count; i++)
-		list[n->xattr_count++] = m->item->xattrs[i];
+	if (count)
+		qsort(list, count, sizeof(*list), by_name);
 	n->xattrs = list;
+	n->xattr_count = count;
 }
 
 static int add_file(
@@ -380,6 +396,17 @@ static int import_from(struct import *m, int fd)
 	return 0;
 }
 
+/* libarchive turns names into the locale's character set. In the C locale a tar file's
+ * stay the bytes that they are. A zip file's UTF-8 would be lost there: it gets a locale
+ * of UTF-8, in which libarchive composes accents, always in the same way. */
+static locale_t pin_locale(int fd)
+{
+	int zip = fd >= 0 && starts_with(fd, "PK");
+	locale_t l = zip ? newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0) : (locale_t)0;
+
+	return l ? l : newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
 int archive_add(struct tree *t, const char *top, const char *path, const char *name,
 	const struct item *item, int keep_special_modes, struct diag *d)
 {
@@ -392,10 +419,8 @@ int archive_add(struct tree *t, const char *top, const char *path, const char *n
 		.diag = d,
 	};
 	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	/* Else libarchive turns names into the user's character set, and on the way
-	 * composes their accents: in the C locale they stay bytes. */
-	locale_t bytes = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-	locale_t old = uselocale(bytes);
+	locale_t pinned = pin_locale(fd);
+	locale_t before = uselocale(pinned);
 	int rc = fd < 0 ? fail(&m, NULL, strerror(errno)) : import_from(&m, fd);
 
 	archive_read_free(m.archive);
@@ -403,7 +428,7 @@ int archive_add(struct tree *t, const char *top, const char *path, const char *n
 		gzclose_r(m.gzip);
 	free(m.chunk);
 	arena_clear(&m.scratch);
-	uselocale(old);
-	freelocale(bytes);
+	uselocale(before);
+	freelocale(pinned);
 	return rc;
 }
