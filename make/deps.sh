@@ -11,7 +11,7 @@ run="apt debian-archive-keyring qemu-system-x86"
 check="bats bats-assert bats-file bats-support busybox-static bzip2 clang-format cpio curl
 	e2fsprogs git genisoimage jq libcmocka-dev lua-check mmdebstrap procps psmisc scdoc
 	shellcheck strace util-linux xorriso xz-utils zip zstd"
-bench="genext2fs hyperfine"
+bench="bsdextrautils genext2fs hyperfine jq openssl time"
 
 wanted=
 for group in "$@"; do
