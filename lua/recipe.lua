@@ -303,19 +303,19 @@ local function stem(context)
 	return name:find("^" .. name_pattern .. "$") and name or "unit"
 end
 
-local function read_names(context, r)
+local function read_names(context, r, epoch)
 	return {
 		name = r:match("name", name_pattern,
 			"a name of letters, digits, dots, _ and -", stem(context)),
 		description = r:text("description"),
-		epoch = r:whole("epoch", 0, 253402300799, context.host.epoch or DEFAULT_EPOCH),
+		epoch = r:whole("epoch", 0, 253402300799, epoch),
 	}
 end
 
 local function read_unit(context, tag)
 	local complain = complainer(context, tag, {})
 	local r = reader.new(tag.raw, complain)
-	local plan = read_names(context, r)
+	local plan = read_names(context, r, context.host.epoch or DEFAULT_EPOCH)
 	plan.kind, plan.place = "unit", { file = tag.file, line = tag.line, field = "unit" }
 	if #plan.name > 64 then
 		complain({ "name" }, "expected at most 64 characters, found " .. #plan.name)
@@ -344,7 +344,8 @@ end
 function read_base(context, tag)
 	local complain = complainer(context, tag, {})
 	local r = reader.new(tag.raw, complain)
-	local plan = read_names(context, r)
+	-- Not SOURCE_DATE_EPOCH: a base is shared by units of many dates.
+	local plan = read_names(context, r, DEFAULT_EPOCH)
 	plan.kind, plan.place = "base", { file = tag.file, line = tag.line, field = "base" }
 	plan.suite = r:match("suite", "[%w%-]+", "a Debian suite's name", "bookworm")
 	local kernel = r:get("kernel", 'a package: deb "linux-image-…"', function(value)
