@@ -8,7 +8,7 @@ build="gcc libc6-dev make pkgconf musl-tools zlib1g-dev
 	libarchive-dev libelf-dev libext2fs-dev libisofs-dev libjansson-dev liblua5.4-dev
 	libseccomp-dev libssl-dev"
 run="apt debian-archive-keyring qemu-system-x86"
-check="bats bats-assert bats-file bats-support busybox-static bzip2 clang-format cpio curl
+check="bats binutils bats-assert bats-file bats-support busybox-static bzip2 clang-format cpio curl
 	e2fsprogs git genisoimage jq libcmocka-dev lua-check mmdebstrap procps psmisc scdoc
 	shellcheck strace util-linux xorriso xz-utils zip zstd"
 bench="bsdextrautils genext2fs hyperfine jq openssl time"

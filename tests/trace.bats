@@ -1,0 +1,57 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the programs are made of, and what they ask of the host.
+
+load helpers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "trace: wurun links neither Lua nor libisofs nor libarchive" {
+	run -0 ldd "$WURUN"
+	assert_output --partial libext2fs
+	refute_output --partial lua
+	refute_output --partial isofs
+	refute_output --partial archive
+	run -0 ldd "$WUC"
+	assert_output --partial isofs # the check above can see such a library
+}
+
+@test "trace: the agent is static and small" {
+	run -0 readelf -lW "$WUGUEST"
+	assert_output --partial LOAD
+	refute_output --partial INTERP
+	refute_output --partial DYNAMIC
+	(($(stat -c %s "$WUGUEST") <= 65536))
+}
+
+@test "trace: a whole build and run: no mount, no loop device, no setuid program" {
+	cat >hello.lua <<-'EOF'
+		return unit { name = "hello", command = "echo hello", machine = { memory = "128M" } }
+	EOF
+	# A store of its own, so that the base is built under the eyes of strace too; the
+	# packages are shared.
+	local packages=${XDG_CACHE_HOME:-$HOME/.cache}/workunit/packages
+	"$WUC" base build -q mini
+	mkdir -p cache/workunit
+	cp -al "$packages" cache/workunit/packages
+	export XDG_CACHE_HOME=$PWD/cache
+
+	strace -f -qq -o trace -e trace=all "$WUC" build hello.lua
+	strace -f -qq -o trace.run -e trace=all "$WURUN" run --accel tcg units/hello
+	cat trace.run >>trace
+
+	# The trace saw the work: files written, QEMU started.
+	run -0 grep -c 'app.img' trace
+	run -0 grep -cE 'execve\("[^"]*qemu-system-x86_64".* = 0' trace
+	run ! grep -E '^[0-9]+ +(mount|umount2?|move_mount|open_tree|fsopen|fsmount|pivot_root|chroot)\(' trace
+	run ! grep -E '"/dev/(loop|nbd|mapper)' trace
+	run ! grep -E '^[0-9]+ +(setuid|setresuid|setreuid)\(' trace
+	local program
+	grep -oE 'execve\("[^"]+"' trace | cut -d'"' -f2 | sort -u >programs
+	while read -r program; do
+		[ ! -e "$program" ] || [ ! -u "$program" ] || fail "$program is setuid"
+	done <programs
+	[ -s programs ]
+}
