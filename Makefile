@@ -226,7 +226,8 @@ HOST_TESTS := \
 	test_record \
 	test_text
 
-GUEST_TESTS :=
+GUEST_TESTS := \
+	test_guest
 
 SAN := $(BUILD)/sanitized
 sanitized = $(patsubst %.c,$(SAN)/%.o,$(filter-out %/main.c,$(1)))

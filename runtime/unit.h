@@ -51,8 +51,8 @@
 #define WU_RECORD_FORMAT "workunit-result"
 #define WU_RECORD_VERSION 1
 
-/* How a run ends: exactly one of these. The guest's record knows the first four and
- * disk-full and host-error; the runtime all. */
+/* How a run ends: exactly one of these. The guest's record knows all but panic,
+ * no-boot and no-result; the runtime all. */
 #define WU_CLASS_OK "ok"
 #define WU_CLASS_APP_FAILED "app-failed"
 #define WU_CLASS_TIME_LIMIT "time-limit"

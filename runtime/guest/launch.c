@@ -44,7 +44,8 @@ static int set_files(const struct launch *l)
 		return -1;
 	if (dup2(l->out, STDOUT_FILENO) < 0 || dup2(l->err, STDERR_FILENO) < 0)
 		return -1;
-	close(null);
+	if (null > STDERR_FILENO)
+		close(null);
 	return 0;
 }
 

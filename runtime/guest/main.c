@@ -182,6 +182,7 @@ int main(int argc, char **argv)
 		return status;
 	if (is_first)
 		system_prepare();
+	system_open_standard_files();
 	arguments_are_good = read_arguments(&a.arguments) == 0;
 	if (a.arguments.probe) {
 		say(WU_PROBE_ANSWER + strlen("wuguest: "), NULL, NULL);

@@ -50,9 +50,6 @@ static int attach_app(const char *device, struct text *problem)
 		if (mount_at(folders[i][0], folders[i][1], NULL, MS_BIND, NULL) < 0 &&
 			errno != ENOENT)
 			result = fail(problem, folders[i][1], "cannot mount it");
-	/* The folders keep the file system; this name for it goes. */
-	if (umount2(WHOLE_APP, MNT_DETACH) < 0)
-		say(WHOLE_APP, "cannot unmount it", strerror(errno));
 	return result;
 }
 
@@ -87,10 +84,8 @@ static void detach(const char *target)
 		say(target, "cannot make it read only", strerror(errno));
 }
 
+/* The others are read only and have nothing to lose, and unmounting takes its time. */
 void mounts_detach(void)
 {
 	detach(MOUNT_OUTPUT);
-	detach(MOUNT_PARAMETERS);
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		detach(folders[i][1]);
 }

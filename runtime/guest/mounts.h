@@ -13,7 +13,7 @@
 /* Mounts a found disk. Returns 0, or -1 with a problem in one line. */
 int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *problem);
 
-/* Unmounts all of them; what is busy becomes read only, so that nothing is lost. */
+/* Unmounts the output disk; where it is busy it becomes read only, with nothing lost. */
 void mounts_detach(void);
 
 #endif

@@ -49,9 +49,7 @@ static void mount_place(const struct place *p)
 		say(p->target, "cannot mount it", strerror(errno));
 }
 
-/* Invariant from here on: descriptors 0 to 2 are open, so no later open() becomes one of
- * them. The kernel gives PID 1 none where its initrd holds no /dev/console. */
-static void open_standard_files(void)
+void system_open_standard_files(void)
 {
 	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
 
@@ -83,7 +81,6 @@ void system_prepare(void)
 	umask(0);
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		mount_place(&places[i]);
-	open_standard_files();
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
 			say(links[i][1], "cannot make it", strerror(errno));

@@ -4,6 +4,10 @@
 #ifndef GUEST_SYSTEM_H
 #define GUEST_SYSTEM_H
 
+/* Invariant from here on: descriptors 0 to 2 are open, so no later open() becomes one of
+ * them. The kernel gives PID 1 none where it has no /dev/console. */
+void system_open_standard_files(void);
+
 /* Mounts the kernel's file systems, names the host, brings the loopback device up. */
 void system_prepare(void);
 

@@ -159,7 +159,6 @@ void watch_script(struct watch *w)
 	w->ended = w->timed_out = w->given_up = 0;
 	w->used = (struct usage){0};
 	w->phase = WATCH_RUNNING;
-	w->heartbeat_at_ms = clock_now_ms();
 	while (reap(w) && !w->given_up) {
 		look_at_time(w);
 		wait_and_pass(w);
