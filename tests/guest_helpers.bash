@@ -81,9 +81,9 @@ guest_disks() (
 	[ -e params ] || printf 'beta=1.5\n' >params
 	cp params cd/params.txt
 	"$(guest_tool mke2fs)" -q -t ext4 -O ^has_journal -E root_owner=0:0 -L wu-app \
-		-d tree app.img 2M
+		-d tree app.img 2M >/dev/null
 	"$(guest_tool mke2fs)" -q -t ext4 -O ^has_journal -E root_owner=0:0 -L wu-output \
-		-b 4096 output.img 8M
+		-b 4096 output.img 8M >/dev/null
 	xorriso -as mkisofs -quiet -R -V WU_PARAMS -o params.iso cd 2>/dev/null
 )
 

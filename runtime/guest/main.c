@@ -27,6 +27,7 @@
 #include "say.h"
 #include "scripts.h"
 #include "system.h"
+#include "watch.h"
 
 #define DISKS_WAIT_MS 10000
 #define USAGE_STATUS 2
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
 	}
 	if (is_first)
 		system_load_modules();
+	watch_hold_signals();
 	clock_set();
 	entropy_add();
 	processes_adopt();

@@ -22,13 +22,15 @@ struct place {
 	unsigned long flags;
 };
 
+/* What anybody may fill leaves a fifth of the memory for the agent: the OOM killer frees
+ * no file. */
 static const struct place places[] = {
 	{"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/dev", "devtmpfs", "mode=0755", MS_NOSUID | MS_NOEXEC},
 	{"/dev/pts", "devpts", "mode=0620,ptmxmode=0666", MS_NOSUID | MS_NOEXEC},
-	{"/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
-	{"/tmp", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"/dev/shm", "tmpfs", "mode=1777,size=30%", MS_NOSUID | MS_NODEV},
+	{"/tmp", "tmpfs", "mode=1777,size=50%", MS_NOSUID | MS_NODEV},
 	{"/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
 };
 

@@ -17,18 +17,29 @@
 
 enum { POLL_SIGNALS, POLL_STDOUT, POLL_STDERR, POLL_PROGRESS, POLL_PORT, POLL_COUNT };
 
+static void watched_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGCHLD);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+}
+
+void watch_hold_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	watched_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int watch_open(struct watch *w, struct output *output, struct port *port)
 {
 	sigset_t set;
 
 	*w = (struct watch){.output = output, .port = port};
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return -1;
+	watched_signals(&set);
 	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (w->signals < 0)
 		return -1;

@@ -32,7 +32,10 @@ struct watch {
 	uint64_t phase_ends_ms;
 };
 
-/* Returns 0, or -1 with errno. Signals are taken by descriptor from here on. */
+/* Signals wait from here on until a watch takes them. */
+void watch_hold_signals(void);
+
+/* Returns 0, or -1 with errno. */
 int watch_open(struct watch *w, struct output *output, struct port *port);
 
 /* Watches w->pid, whose pipes are w->relay, to the end. */
