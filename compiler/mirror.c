@@ -20,8 +20,9 @@
 #define APT_GET "/usr/bin/apt-get"
 #define APT_CACHE "/usr/bin/apt-cache"
 
-/* Read by apt after the host's own configuration. What the host says about proxies and
- * retries stays; its hooks, pins and sources do not count here. */
+/* Read by apt after the host's own configuration. What the host says about proxies stays;
+ * its hooks, pins and sources do not count here. apt waits longer before each retry: who
+ * has no network should hear so in a few seconds. */
 static const char configuration[] =
 	"#clear APT::Update;\n"
 	"#clear APT::Architectures;\n"
@@ -31,6 +32,8 @@ static const char configuration[] =
 	"Dir::State::lists \"%1$s/lists\";\n"
 	"Dir::State::status \"%1$s/status\";\n"
 	"Dir::Cache \"%1$s/cache\";\n"
+	"Dir::Cache::pkgcache \"pkgcache.bin\";\n"
+	"Dir::Cache::srcpkgcache \"srcpkgcache.bin\";\n"
 	"Dir::Etc::sourcelist \"%1$s/debian.sources\";\n"
 	"Dir::Etc::sourceparts \"/dev/null\";\n"
 	"Dir::Etc::preferences \"/dev/null\";\n"
@@ -39,6 +42,7 @@ static const char configuration[] =
 	"APT::Architectures { \"amd64\"; };\n"
 	"APT::Default-Release \"\";\n"
 	"APT::Sandbox::User \"root\";\n" /* the folder is ours alone */
+	"Acquire::Retries \"1\";\n"
 	"Acquire::Languages \"none\";\n"
 	"Acquire::IndexTargets::deb::Packages {\n"
 	"\tMetaKey \"$(COMPONENT)/binary-$(ARCHITECTURE)/Packages\";\n"

@@ -220,6 +220,14 @@ static int substitute(struct supply *s, struct pin *pin, struct diag *d)
 
 	if (find_newest(s, pin->asked, &newest, d) < 0)
 		return -1;
+	/* Debian never gives one version two contents: this lock was not made by us. */
+	if (strcmp(newest.name, pin->name) == 0 &&
+		strcmp(newest.version, pin->version) == 0)
+		return diag_fail(d,
+			"%s: %s is not what the archive has under that version: its "
+			"SHA-256 is %s; `wuc base build --update %s` renews the lock",
+			s->lock_path, supply_label(pin, s->arena), newest.sha256,
+			s->plan->name);
 	if (s->options->locked)
 		return diag_fail(d,
 			"%s: %s has left the archive, which has %s now; --locked allows "

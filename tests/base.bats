@@ -227,6 +227,15 @@ assert_store_clean() {
 	assert_store_clean
 }
 
+@test "base: a pinned version with another digest than the archive's is refused" {
+	need_network
+	sed -i "s/$(busybox_digest)/$(printf '%064d' 7)/" "$LOCK"
+	run "$WUC" base build mini
+	assert_failure 1
+	assert_output --partial "is not what the archive has under that version"
+	assert_store_clean
+}
+
 @test "base: a lock that does not pin all" {
 	need_network
 	seed_base
@@ -382,7 +391,7 @@ assert_store_clean() {
 	command -v strace >/dev/null || skip "lacks strace"
 	need_network
 	rm -rf "$STORE/packages"
-	run -0 strace -f -qq -o "$DIR/trace" -e trace=execve,mount,openat \
+	run -0 strace -f -qq --seccomp-bpf -o "$DIR/trace" -e trace=execve,mount,openat \
 		"$WUC" base build --update mini
 	run ! grep -E ' mount\(|/dev/loop' "$DIR/trace"
 	while read -r program; do
