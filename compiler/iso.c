@@ -178,7 +178,8 @@ static int is_zero(const unsigned char *bytes)
 }
 
 /* Writes the runs of sectors that are not all zeros. */
-static int put_chunk(int fd, const unsigned char *bytes, size_t size, uint64_t offset)
+static int put_chunk(int fd, const unsigned char *bytes, size_t size, uint64_t offset,
+	uint64_t *written)
 {
 	size_t i = 0;
 
@@ -193,6 +194,8 @@ static int put_chunk(int fd, const unsigned char *bytes, size_t size, uint64_t o
 		if (i > start && file_write_at(fd, bytes + start, i - start,
 					 (off_t)(offset + start)) < 0)
 			return -1;
+		if (i > start)
+			*written = offset + i;
 	}
 	return 0;
 }
@@ -211,7 +214,7 @@ static void await_image(IsoImage *image, uint64_t size)
 static int copy_image(struct iso_writer *w, struct burn_source *source, int fd,
 	const char *path, struct digest *g, uint64_t *size_bytes, struct diag *d)
 {
-	uint64_t total = (uint64_t)source->get_size(source);
+	uint64_t total = (uint64_t)source->get_size(source), written = 0;
 
 	for (uint64_t at = 0; at < total;) {
 		uint64_t left = total - at;
@@ -221,11 +224,11 @@ static int copy_image(struct iso_writer *w, struct burn_source *source, int fd,
 		if (part % SECTOR != 0 || source->read_xt(source, w->chunk, part) != part)
 			return diag_fail(d, "%s: libisofs ended early", path);
 		digest_add(g, w->chunk, (size_t)part);
-		if (put_chunk(fd, w->chunk, (size_t)part, at) < 0)
+		if (put_chunk(fd, w->chunk, (size_t)part, at, &written) < 0)
 			return diag_fail_errno(d, "%s", path);
 		at += (uint64_t)part;
 	}
-	if (ftruncate(fd, (off_t)total) < 0)
+	if (written < total && ftruncate(fd, (off_t)total) < 0)
 		return diag_fail_errno(d, "%s", path);
 	*size_bytes = total;
 	return 0;
@@ -274,6 +277,16 @@ static int stay_here(cpu_set_t *before)
 	return sched_setaffinity(0, sizeof(here), &here) == 0;
 }
 
+/* Most often there is nothing to change, and looking is cheaper. */
+static int set_mode(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	return (st.st_mode & 07777) == 0644 ? 0 : fchmod(fd, 0644);
+}
+
 int iso_write(struct iso_writer *w, int dirfd, const char *path,
 	const struct iso_file *files, size_t count, char sha256[65], uint64_t *size_bytes,
 	struct diag *d)
@@ -289,7 +302,7 @@ int iso_write(struct iso_writer *w, int dirfd, const char *path,
 	rc = write_to(w, fd, path, files, count, sha256, size_bytes, d);
 	if (pinned)
 		sched_setaffinity(0, sizeof(before), &before);
-	if (rc == 0 && fchmod(fd, 0644) < 0)
+	if (rc == 0 && set_mode(fd) < 0)
 		rc = diag_fail_errno(d, "%s", path);
 	if (close(fd) < 0 && rc == 0)
 		rc = diag_fail_errno(d, "%s", path);
