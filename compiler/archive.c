@@ -57,6 +57,9 @@ static la_ssize_t read_gzip(struct archive *a, void *context, const void **bytes
 			return n;
 	}
 	text = gzerror(m->gzip, &code);
+	/* zlib names the file by its descriptor: "<fd:4>: …". */
+	if (strncmp(text, "<fd:", 4) == 0 && strstr(text, ">: "))
+		text = strstr(text, ">: ") + 3;
 	archive_set_error(
 		a, EIO, "%s", code == Z_BUF_ERROR ? "the gzip data end too early" : text);
 	return -1;
