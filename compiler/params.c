@@ -12,6 +12,11 @@ const char *params_number_text(double x, char text[32])
 {
 	if (x == 0)
 		x = 0; /* no "-0" */
+	/* What Lua could hold as an integer reads as one: 100, not 1e+02. */
+	if (x > -0x1p63 && x < 0x1p63 && x == (double)(long long)x) {
+		snprintf(text, 32, "%.0f", x);
+		return text;
+	}
 	for (int digits = 1; digits <= 17; digits++) {
 		snprintf(text, 32, "%.*g", digits, x);
 		if (strtod(text, NULL) == x)
