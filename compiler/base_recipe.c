@@ -2,6 +2,7 @@
 #include "base_recipe.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,27 +73,33 @@ char *base_recipe_path(const char *name, const struct place *p, struct diag *d)
 	return path;
 }
 
-static const struct base_plan *load(const char *path, const struct place *p,
-	const struct recipe_options *o, struct recipe *holder, struct diag *d)
+static const struct base_plan *load(const char *path, const char *text,
+	const struct place *p, const struct recipe_options *o, struct recipe *holder,
+	struct diag *d)
 {
 	/* A unit's --set and --only are not meant for its base. */
 	struct recipe_options own = *o;
 
 	own.choice_count = 0;
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		place_fail(d, p, "expected a base's recipe, found nothing at %s", text);
+		return NULL;
+	}
 	if (recipe_load(holder, path, &own, d) < 0)
 		return NULL;
 	if (!holder->base)
 		place_fail(d, p,
 			"expected a recipe that returns base { … }, found a unit in %s",
-			path);
+			text);
 	return holder->base;
 }
 
 const struct base_plan *base_recipe_find(const struct base_reference *reference,
-	const char *folder, const struct recipe_options *o, struct recipe *holder,
+	const char *beside, const struct recipe_options *o, struct recipe *holder,
 	struct diag *d)
 {
 	const struct base_plan *plan = NULL;
+	const char *slash = beside ? strrchr(beside, '/') : NULL;
 	char *path;
 
 	*holder = (struct recipe){0};
@@ -100,12 +107,13 @@ const struct base_plan *base_recipe_find(const struct base_reference *reference,
 		return reference->plan;
 	if (reference->kind == BASE_NAME)
 		path = base_recipe_path(reference->text, &reference->place, d);
-	else if (reference->text[0] == '/')
+	else if (reference->text[0] == '/' || !slash)
 		path = memory_strdup(reference->text);
 	else
-		path = memory_printf("%s/%s", folder, reference->text);
+		path = memory_printf(
+			"%.*s/%s", (int)(slash - beside), beside, reference->text);
 	if (path)
-		plan = load(path, &reference->place, o, holder, d);
+		plan = load(path, reference->text, &reference->place, o, holder, d);
 	free(path);
 	return plan;
 }

@@ -9,9 +9,10 @@
 #include "recipe.h"
 
 /* Loads the base's recipe into *holder where it has one of its own; recipe_clear(holder)
- * is due in any case. `folder` is what paths start from. NULL with a message. */
+ * is due in any case. relative paths start beside the file `beside`, or from
+ * here where it is NULL. NULL with a message. */
 const struct base_plan *base_recipe_find(const struct base_reference *reference,
-	const char *folder, const struct recipe_options *o, struct recipe *holder,
+	const char *beside, const struct recipe_options *o, struct recipe *holder,
 	struct diag *d);
 
 /* The path of a base recipe by name ("mini"); the caller frees. NULL with a message that

@@ -120,7 +120,7 @@ static int build_or_find(struct base_arguments *a, int find_only, struct diag *d
 	};
 	struct recipe holder = {0};
 	const struct base_plan *plan =
-		base_recipe_find(&reference, ".", &a->common.recipe, &holder, d);
+		base_recipe_find(&reference, NULL, &a->common.recipe, &holder, d);
 	struct base base;
 	int rc = plan ? base_build(plan, &o, &base, &holder.arena, d) : -1;
 

@@ -154,7 +154,7 @@ static int find_base(const struct build_arguments *a, const struct plan *plan,
 		.say_context = (void *)(uintptr_t)a,
 	};
 	const struct base_plan *base_plan = base_recipe_find(
-		&plan->base, plan->recipe_folder, &a->common.recipe, holder, d);
+		&plan->base, plan->recipe_path, &a->common.recipe, holder, d);
 
 	if (!base_plan)
 		return -1;

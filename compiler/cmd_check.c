@@ -109,7 +109,7 @@ static int check_unit(
 	char size[QUANTITY_TEXT];
 	int rc = check_files(a, p, &totals, d);
 
-	if (!base_recipe_find(&p->base, p->recipe_folder, &a->common.recipe, &holder, d))
+	if (!base_recipe_find(&p->base, p->recipe_path, &a->common.recipe, &holder, d))
 		rc = -1;
 	recipe_clear(&holder);
 	if (rc == 0 && !a->quiet)
