@@ -56,41 +56,48 @@ static const char *beside(struct host *h, const char *path)
 		&h->recipe->arena, "%.*s/%s", (int)(slash - h->path), h->path, path);
 }
 
-static const char *read_problem(enum resolve_result result)
+/* Pushes nil and what is wrong with the path. */
+static int push_read_problem(lua_State *lua, enum resolve_result result, const char *path,
+	const char *resolved)
 {
-	switch (result) {
-	case RESOLVE_MISSING:
-		return "expected a file, found nothing";
-	case RESOLVE_OUTSIDE:
-		return "expected a file below the recipe's folder (--allow names others)";
-	default:
-		return strerror(errno);
-	}
+	lua_pushnil(lua);
+	if (result == RESOLVE_MISSING)
+		lua_pushfstring(lua, "expected a file, found nothing at %s", path);
+	else if (result == RESOLVE_OUTSIDE)
+		lua_pushfstring(lua,
+			"expected a file below the recipe's folder, found %s (allow its "
+			"folder with --allow)",
+			resolved);
+	else
+		lua_pushfstring(lua, "%s: %s", path, strerror(errno));
+	return 2;
 }
 
 /* read(path) -> text, or nil and what is wrong. */
 static int host_read(lua_State *lua)
 {
 	struct host *h = host_of(lua);
-	const char *path = luaL_checkstring(lua, 1);
+	size_t size;
+	const char *path = luaL_checklstring(lua, 1, &size);
 	struct arena *a = &h->recipe->arena;
 	struct diag problems = {0};
-	const char *resolved;
-	size_t size;
+	const char *resolved, *problem;
 	char *bytes, *copy;
-	enum resolve_result result = resolve_path(&h->roots, path, a, &resolved);
+	enum resolve_result result;
 
-	if (result != RESOLVE_OK) {
-		lua_pushnil(lua);
-		lua_pushfstring(lua, "%s at %s", read_problem(result), path);
-		return 2;
-	}
+	if (strlen(path) != size)
+		return luaL_error(lua, "expected a path without NUL bytes");
+	result = resolve_path(&h->roots, path, a, &resolved);
+	if (result != RESOLVE_OK)
+		return push_read_problem(lua, result, path, resolved);
 	bytes = file_read(AT_FDCWD, resolved, RECIPE_LIMIT_BYTES, &size, &problems);
 	if (!bytes) {
-		copy = arena_strdup(a, problems.lines[0].text);
+		problem = arena_strdup(a, problems.lines[0].text);
 		diag_clear(&problems);
+		if (strncmp(problem, resolved, strlen(resolved)) == 0)
+			problem += strlen(resolved);
 		lua_pushnil(lua);
-		lua_pushstring(lua, copy);
+		lua_pushfstring(lua, "%s%s", path, problem);
 		return 2;
 	}
 	copy = arena_memdup(a, bytes, size);

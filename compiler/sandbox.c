@@ -180,6 +180,15 @@ static int has_place(const char *text, const char *name, size_t *length)
 	return digits && strncmp(text + size + 1 + digits, ": ", 2) == 0;
 }
 
+/* 1 where text starts with some file's name and line: "data/part.lua:3: ". */
+static int is_placed(const char *text)
+{
+	const char *colon = text + strcspn(text, ": ");
+	size_t digits = colon[0] == ':' ? strspn(colon + 1, "0123456789") : 0;
+
+	return digits && strncmp(colon + 1 + digits, ": ", 2) == 0;
+}
+
 /* Errors that Lua places in our own modules belong to the recipe's line that called them,
  * and long file names, which Lua cuts, are whole again. No Lua runs in here: the budget
  * may be spent. */
@@ -208,26 +217,15 @@ static int place_error(lua_State *lua)
 			nearest = frame;
 	}
 	if (!text)
-		text = lua_pushfstring(lua, "expected an error with a text, found a %s",
-			luaL_typename(lua, 1));
-	if (nearest.currentline)
+		text = lua_pushfstring(lua, "expected an error with a text, found %s%s",
+			lua_isnoneornil(lua, 1) ? "nothing" : "a ",
+			lua_isnoneornil(lua, 1) ? "" : luaL_typename(lua, 1));
+	if (nearest.currentline && !is_placed(text))
 		lua_pushfstring(
 			lua, "%s:%d: %s", nearest.source + 1, nearest.currentline, text);
 	else
 		lua_pushstring(lua, text);
 	return 1;
-}
-
-/* 1 where text starts with some file's name and line. */
-static int is_placed(const char *text)
-{
-	for (const char *p = strchr(text, ':'); p; p = strchr(p + 1, ':')) {
-		size_t digits = strspn(p + 1, "0123456789");
-
-		if (digits && strncmp(p + 1 + digits, ": ", 2) == 0)
-			return 1;
-	}
-	return 0;
 }
 
 static void report_error(struct sandbox *s, int status, struct diag *d)

@@ -76,13 +76,15 @@ function methods.texts(r, key)
 	local value = r.raw[key]
 	local list = {}
 	r:get(key, "a text or a list of texts", function(v)
-		return (one_line(v) or type(v) == "table") and true or nil
+		return (one_line(v) or text.is_plain(v)) and true or nil
 	end)
 	if type(value) == "string" then
 		return { one_line(value) }
-	elseif type(value) == "table" then
+	elseif text.is_plain(value) then
 		for _, i in ipairs(text.keys(value)) do
-			if math.type(i) == "integer" and one_line(value[i]) then
+			if math.type(i) ~= "integer" then
+				r.complain({ key, i }, "expected a plain list, found the key " .. text.key(i))
+			elseif one_line(value[i]) then
 				list[#list + 1] = value[i]
 			else
 				r.complain({ key, i }, "expected a line of text, found " .. text.show(value[i]))
@@ -95,14 +97,14 @@ end
 -- The nested table at key as a reader of its own; an empty one where there is none.
 function methods.table(r, key)
 	local raw = r:get(key, "a table", function(value)
-		return type(value) == "table" and value or nil
+		return text.is_plain(value) and value or nil
 	end, {})
 	return reader.new(raw, function(path, message)
 		r.complain({ key, table.unpack(path) }, message)
 	end)
 end
 
--- Complains about everything that was not asked for. `alias` maps names of other tools to ours.
+-- Complains about everything that was not asked for.
 function methods.finish(r)
 	for _, key in ipairs(text.keys(r.raw)) do
 		if not r.known[key] then

@@ -17,6 +17,7 @@ local name_pattern = "[%w][%w%._%-]*"
 
 -- What one run of a recipe knows: the host's functions, the sources read, tags, complaints.
 local function new_context(host)
+	math.randomseed(0) -- the same numbers on every run
 	return {
 		host = host,
 		sources = {},  -- file -> its text
@@ -82,15 +83,13 @@ end
 local function complainer(context, tag, prefix)
 	return function(path, message, inner)
 		local full = table.move(path, 1, #path, #prefix + 1, table.move(prefix, 1, #prefix, 1, {}))
-		local file, line = tag.file, tag.line
-		if inner and #path > 1 then
-			file, line = inner.file, line_of(context, inner, slice(path, 2))
-		elseif inner then
-			file, line = inner.file, inner.line
+		if not inner then
+			add_problem(context, tag.file, line_of(context, tag, full), full, message)
+		elseif #path > 1 then
+			add_problem(context, inner.file, line_of(context, inner, slice(path, 2)), full, message)
 		else
-			line = line_of(context, tag, full)
+			add_problem(context, inner.file, inner.line, full, message)
 		end
-		add_problem(context, file, line, full, message)
 	end
 end
 
@@ -177,7 +176,7 @@ end
 -- params: nothing, a plain table, or a sweep.
 local function read_params(context, tag, r)
 	local raw = r:get("params", "a table or a sweep (grid, zip, list, csv, * or +)", function(value)
-		return type(value) == "table" and not tag_of(context, value) and value or nil
+		return (sweep.is(value) or text.is_plain(value)) and value or nil
 	end)
 	if raw == nil then
 		return sweep.list({ {} }, any)
@@ -185,13 +184,15 @@ local function read_params(context, tag, r)
 		return raw
 	end
 	local complain = complainer(context, tag, { "params" })
+	local row = {}
 	for _, name in ipairs(text.keys(raw)) do
-		if type(raw[name]) == "table" then
+		row[name] = raw[name]
+		if text.is_plain(raw[name]) then
 			complain({ name }, "expected one value, found a list (params = grid { … } makes a sweep)")
-			return sweep.list({ {} }, any)
+			row[name] = 0 -- a stand-in keeps the name known
 		end
 	end
-	return sweep.list({ raw }, function(path, message)
+	return sweep.list({ row }, function(path, message)
 		complain(slice(path, 2), message)
 	end)
 end
@@ -199,39 +200,51 @@ end
 -- --set and --only, which name parameters from the command line.
 local function apply_choices(context, s)
 	for _, choice in ipairs(context.host.choices) do
-		local known = false
-		for _, name in ipairs(s.names) do
+		local names, known = sweep.contents(s), false
+		for _, name in ipairs(names) do
 			known = known or name == choice.name
 		end
-		local option = "--" .. choice.option
+		local function complain(message)
+			add_problem(context, nil, 0, {}, ("--%s %s%s"):format(choice.option, choice.name, message))
+		end
 		if not known then
-			add_problem(context, nil, 0, {}, ("%s %s: no such parameter%s"):format(
-				option, choice.name, text.hint(choice.name, s.names)))
+			complain(": no such parameter" .. text.hint(choice.name, names))
 		elseif choice.option == "set" then
-			s = sweep.set(s, choice.name, sweep.typed(choice.value))
+			s = sweep.set(s, choice.name, choice.value, function(_, message)
+				complain(": " .. message)
+			end)
 		else
-			s = sweep.only(s, choice.name, sweep.typed(choice.value))
-			if #s.rows == 0 then
-				add_problem(context, nil, 0, {}, ("%s %s=%s: no instance has this value"):format(
-					option, choice.name, choice.value))
+			s = sweep.only(s, choice.name, choice.value)
+			if #s == 0 then
+				complain(("=%s: no instance has this value"):format(choice.value))
 			end
 		end
 	end
 	return s
 end
 
-local function is_words(value)
-	if type(value) ~= "table" or #value == 0 then
-		return false
-	end
+-- The words of an argv as texts, or nil after a complaint.
+local function read_words(context, value, complain)
+	local words, good = {}, true
 	for _, key in ipairs(text.keys(value)) do
 		local word = value[key]
-		if math.type(key) ~= "integer" or (type(word) ~= "string" and type(word) ~= "number")
-			or tostring(word):find("%z") then
-			return false
+		if key ~= #words + 1 then
+			complain({ key }, "expected a plain list of words, found the key " .. text.key(key))
+			return nil
 		end
+		if type(word) == "number" and word - word == 0 then
+			word = context.host.number_text(word)
+		elseif type(word) ~= "string" or word:find("%z") then
+			complain({ key }, "expected a text or a number, found " .. text.show(word))
+			good = false
+		end
+		words[key] = word
 	end
-	return true
+	if words[1] == "" then
+		complain({ 1 }, 'expected a program, found ""')
+		return nil
+	end
+	return good and words or nil
 end
 
 -- One command -> the text of its script, or nil after a complaint.
@@ -240,12 +253,9 @@ local function read_command(context, value, names, complain)
 		return shell.script(value, names, function(message)
 			complain({}, message)
 		end)
-	elseif is_words(value) then
-		local words = {}
-		for i, word in ipairs(value) do
-			words[i] = type(word) == "number" and context.host.number_text(word) or word
-		end
-		return shell.argv(words, names, function(message, i)
+	elseif text.is_plain(value) and next(value) ~= nil then
+		local words = read_words(context, value, complain)
+		return words and shell.argv(words, names, function(message, i)
 			complain({ i }, message)
 		end)
 	end
@@ -260,7 +270,7 @@ local function read_scripts(context, tag, r, names)
 	local scripts = {}
 	local function add(name, path, value)
 		local body = read_command(context, value, names, function(inner, message)
-			complain({ table.unpack(path), table.unpack(inner) }, message)
+			complain(table.move(inner, 1, #inner, #path + 1, slice(path, 1)), message)
 		end)
 		scripts[#scripts + 1] = { name = name, text = body }
 	end
@@ -268,10 +278,14 @@ local function read_scripts(context, tag, r, names)
 		complain({ "commands" }, "expected command or commands, found both")
 	elseif one ~= nil then
 		add("10-main", { "command" }, one)
-	elseif type(several) == "table" and #several > 0 then
+	elseif text.is_plain(several) and next(several) ~= nil then
 		local digits = #tostring(#several * 10)
-		for i, value in ipairs(several) do
-			add(("%0" .. digits .. "d-step"):format(i * 10), { "commands", i }, value)
+		for i, key in ipairs(text.keys(several)) do
+			if key ~= i then
+				complain({ "commands", key }, "expected a plain list of commands, found the key " .. text.key(key))
+				break
+			end
+			add(("%0" .. digits .. "d-step"):format(i * 10), { "commands", i }, several[i])
 		end
 	elseif several ~= nil then
 		complain({ "commands" }, "expected a list of commands, found " .. text.show(several))
@@ -321,7 +335,7 @@ local function read_unit(context, tag)
 		complain({ "name" }, "expected at most 64 characters, found " .. #plan.name)
 	end
 	plan.version = r:text("version")
-	plan.licence = r:text("licence") or r:text("license")
+	plan.licence = r:text(tag.raw.licence == nil and tag.raw.license ~= nil and "license" or "licence")
 	plan.authors = r:texts("authors")
 	plan.base = read_base_reference(context, tag, r)
 	for _, field in ipairs { "app", "input" } do
@@ -330,11 +344,12 @@ local function read_unit(context, tag)
 	end
 	plan.app_size = r:get("app_size", 'a size such as "64M"', size_reader(context), 0)
 	local s = apply_choices(context, read_params(context, tag, r))
-	plan.params = { names = s.names, rows = s.rows }
-	if #s.rows == 0 and #context.problems == 0 then
+	local names, rows = sweep.contents(s)
+	plan.params = { names = names, rows = rows }
+	if #rows == 0 and #context.problems == 0 then
 		complain({ "params" }, "expected at least one instance, found none (does :where keep nothing?)")
 	end
-	plan.scripts = read_scripts(context, tag, r, s.names)
+	plan.scripts = read_scripts(context, tag, r, names)
 	plan.output = read_output(context, r)
 	plan.machine = read_machine(context, r)
 	r:finish()
@@ -367,16 +382,28 @@ end
 -- The words that only note what they were given, and where.
 local constructors = { "unit", "base", "file", "text", "archive", "symlink", "hardlink", "folder", "deb" }
 
-local function new_constructor(context, kind)
+local function new_constructor(context, kind, raise)
+	local takes_text = kind ~= "unit" and kind ~= "base"
+	local meta = {
+		__name = kind .. " { … }",
+		__metatable = kind,
+		__index = function()
+			raise(("%s: expected its fields in the braces, found one asked for later"):format(kind))
+		end,
+		__newindex = function()
+			raise(("%s: expected its fields in the braces, found one set later"):format(kind))
+		end,
+	}
 	return function(value)
 		local file, line = calling_place(context, kind)
-		local raw = type(value) == "table" and not sweep.is(value) and not tag_of(context, value)
-			and value or { value }
-		if raw ~= value and type(value) ~= "string" then
-			error(("%s: expected a %s, found %s"):format(kind,
-				(kind == "unit" or kind == "base") and "table" or "text or a table", text.show(value)), 2)
+		local raw = value
+		if takes_text and type(value) == "string" then
+			raw = { value }
+		elseif not text.is_plain(value) then
+			raise(("%s: expected %s, found %s"):format(kind,
+				takes_text and "a text or a table" or "a table", text.show(value)), kind)
 		end
-		local object = {}
+		local object = setmetatable({}, meta)
 		context.tags[object] = { kind = kind, raw = raw, file = file, line = line }
 		return object
 	end
@@ -388,9 +415,8 @@ local function new_sweep_words(context, raise)
 		words[kind] = function(spec)
 			local file, line = calling_place(context, kind)
 			local tag = { file = file, line = line }
-			if type(spec) ~= "table" or sweep.is(spec) then
-				raise(("%s: expected a table, found %s"):format(kind,
-					sweep.is(spec) and "a sweep" or text.show(spec)), kind)
+			if not text.is_plain(spec) then
+				raise(("%s: expected a table, found %s"):format(kind, text.show(spec)), kind)
 			end
 			return sweep[kind](spec, function(path, message)
 				add_problem(context, file, line_of(context, tag, path),
@@ -414,7 +440,7 @@ local function new_sweep_words(context, raise)
 			raise("csv: " .. problem, "csv")
 		end
 		return sweep.csv(source, function(_, message, line)
-			add_problem(context, path, line or 1, {}, message)
+			add_problem(context, context.host.beside(path), line or 1, {}, message)
 		end)
 	end
 	return words
@@ -433,6 +459,10 @@ end
 local function run_file(context, name, source, words)
 	context.sources[name] = source
 	local env = sandbox.environment(words, context.host.note)
+	if source:sub(1, 1) == "\27" then
+		local place = #context.running > 0 and name .. ": " or ""
+		error(place .. "expected a recipe's text, found a compiled chunk of Lua", 0)
+	end
 	local chunk, problem = load(source, "@" .. name, "t", env)
 	if not chunk then
 		-- Lua cuts names of 60 bytes and more.
@@ -450,7 +480,7 @@ local function new_words(context)
 	sweep.install(raise)
 	local words = new_sweep_words(context, raise)
 	for _, kind in ipairs(constructors) do
-		words[kind] = new_constructor(context, kind)
+		words[kind] = new_constructor(context, kind, raise)
 	end
 	local including = {}
 	words.include = function(path)
@@ -504,7 +534,7 @@ function recipe.evaluate(host)
 	else
 		add_problem(context, host.name, 0, {},
 			("expected a recipe that returns unit { … } or base { … }, found %s"):format(
-				tag and "a " .. tag.kind or text.show(result)))
+				text.show(result)))
 	end
 	text.sort(context.problems, function(a, b)
 		return a.file == b.file and a.line < b.line

@@ -24,12 +24,12 @@ local function plain_tostring(value)
 end
 
 -- string.format without addresses: no %p, and %s of a table is the word "table".
-local format_raw = string.format
+local format = string.format
 
-local function plain_format(format, ...)
-	if type(format) ~= "string" then
-		error("string.format: expected a text, found " .. text.show(format), 2)
-	elseif format:gsub("%%%%", ""):find("%%[^%a]*p") then
+local function plain_format(pattern, ...)
+	if type(pattern) ~= "string" then
+		error("string.format: expected a text, found " .. text.show(pattern), 2)
+	elseif pattern:gsub("%%%%", ""):find("%%[^%a]*p") then
 		error("string.format: %p shows addresses, which differ from run to run", 2)
 	end
 	local values = table.pack(...)
@@ -38,7 +38,8 @@ local function plain_format(format, ...)
 			values[i] = plain_tostring(values[i])
 		end
 	end
-	return format_raw(format, table.unpack(values, 1, values.n))
+	local formatted = format(pattern, table.unpack(values, 1, values.n))
+	return formatted
 end
 
 local function sorted_pairs(t)
@@ -62,14 +63,11 @@ local function stable_sort(list, before)
 	text.sort(list, before)
 end
 
-local function seeded_random()
-	math.randomseed(0)
-	return function(seed)
-		if math.type(seed) ~= "integer" then
-			error("math.randomseed: expected a whole number, found " .. text.show(seed), 2)
-		end
-		math.randomseed(seed)
+local function seed_random(seed)
+	if math.type(seed) ~= "integer" then
+		error("math.randomseed: expected a whole number, found " .. text.show(seed), 2)
 	end
+	math.randomseed(seed)
 end
 
 -- A fresh table of globals. `words` are the recipe language's own; `note(line)` takes what
@@ -92,7 +90,7 @@ function sandbox.environment(words, note)
 	env.table.sort = stable_sort
 	env.math = copy(math, [[abs acos asin atan ceil cos deg exp floor fmod huge log max
 		maxinteger min mininteger modf pi rad random sin sqrt tan tointeger type ult]])
-	env.math.randomseed = seeded_random()
+	env.math.randomseed = seed_random
 	env.utf8 = copy(utf8, "char charpattern codepoint codes len offset")
 	for name, value in next, words do
 		env[name] = value

@@ -38,7 +38,7 @@ end
 
 local function read_xattrs(r)
 	local raw = r:get("xattrs", "a table of name = text", function(value)
-		return type(value) == "table" and value or nil
+		return text.is_plain(value) and value or nil
 	end, {})
 	local list = {}
 	for _, name in ipairs(text.keys(raw)) do
@@ -119,12 +119,14 @@ local function read_entry(out, key, value, context, complain)
 	local kind = type(value) == "string" and "file" or tag and tag.kind
 	if not kinds[kind] or (kind == "deb" and not context.packages) then
 		local words = "a path or file, text, archive, symlink, hardlink or folder"
-		complain({ key }, ("expected %s, found %s"):format(words, tag and "a " .. tag.kind or text.show(value)))
+		local hint = text.is_plain(value) and type(value[1]) == "string" and " (file { … } takes a mode)" or ""
+		complain({ key }, ("expected %s, found %s%s"):format(words, text.show(value), hint))
 		return
 	end
 	local item = { kind = kind, xattrs = {}, strip = 0 }
+	-- What a constructor takes first has no name: it is the entry itself.
 	local function own(path, message)
-		complain({ key, table.unpack(path) }, message, tag)
+		complain({ key, table.unpack(path, path[1] == 1 and 2 or 1) }, message, tag)
 	end
 	if type(key) == "string" then
 		local why
@@ -156,7 +158,7 @@ function section.read(raw, context, complain)
 	local out = {}
 	if type(raw) == "string" or context.tag(raw) then
 		raw = { raw }
-	elseif type(raw) ~= "table" then
+	elseif not text.is_plain(raw) then
 		complain({}, "expected a list of files, found " .. text.show(raw))
 		return out
 	end
@@ -167,6 +169,10 @@ function section.read(raw, context, complain)
 			complain({}, "expected a path as name, found " .. text.show(key))
 		end
 	end
+	-- As they stand in the recipe: of two that collide, the later one is in the wrong.
+	text.sort(out, function(a, b)
+		return a.place.file == b.place.file and a.place.line < b.place.line
+	end)
 	return out
 end
 

@@ -10,25 +10,29 @@ local MOST_ROWS = 1000000
 local name_pattern = "^[%a_][%w_]*$"
 
 local methods = {}
-local meta = { __index = methods, __metatable = "sweep" }
+local meta = { __name = "a sweep", __metatable = "sweep" }
 
--- Sweeps are told from plain tables by this; recipes cannot reach the metatable.
-local is_sweep = setmetatable({}, { __mode = "k" })
+-- What a sweep holds: out of reach for recipes, whose sweeps are empty tables.
+local contents = setmetatable({}, { __mode = "k" })
 
 function sweep.is(value)
-	return is_sweep[value] == true
+	return contents[value] ~= nil
 end
 
 local function new(names, rows)
-	local s = setmetatable({ names = names, rows = rows }, meta)
-	is_sweep[s] = true
+	local s = setmetatable({}, meta)
+	contents[s] = { names = names, rows = rows }
 	return s
+end
+
+-- The names, sorted, and the rows in order.
+function sweep.contents(s)
+	return contents[s].names, contents[s].rows
 end
 
 local function check_name(name, complain)
 	if type(name) ~= "string" then
-		complain({ name }, ("expected name = values, found %s at position %s"):format(
-			text.show(name), tostring(name)))
+		complain({ name }, "expected name = values, found a value without a name")
 		return false
 	elseif not name:find(name_pattern) or #name > 64 then
 		complain({ name }, "expected a parameter's name (letters, digits and _, at most 64), found "
@@ -43,7 +47,7 @@ local function check_value(value, path, complain)
 	local kind = type(value)
 	if kind == "number" then
 		if value ~= value or value == math.huge or value == -math.huge then
-			complain(path, "expected a finite number, found " .. tostring(value))
+			complain(path, "expected a finite number, found " .. text.show(value))
 			return nil
 		end
 		return value
@@ -69,14 +73,16 @@ local function check_values(name, values, complain)
 	if type(values) ~= "table" then
 		local value = check_value(values, { name }, complain)
 		return value ~= nil and { value } or nil
-	elseif is_sweep[values] then
-		complain({ name }, "expected a list of values, found a sweep")
+	elseif not text.is_plain(values) then
+		complain({ name }, "expected a list of values, found " .. text.show(values))
 		return nil
 	end
 	local list, good = {}, true
 	for _, key in ipairs(text.keys(values)) do
 		if math.type(key) ~= "integer" or key ~= #list + 1 then
-			complain({ name, key }, "expected a plain list of values, found the key " .. text.show(key))
+			complain({ name, key }, math.type(key) == "integer"
+				and ("expected a value at every place, found none at %d"):format(#list + 1)
+				or "expected a plain list of values, found the key " .. text.key(key))
 			return nil
 		end
 		local value = check_value(values[key], { name, key }, complain)
@@ -168,7 +174,7 @@ end
 
 -- Sorted names of a row that was checked.
 local function check_row(row, path, complain)
-	if type(row) ~= "table" or is_sweep[row] then
+	if not text.is_plain(row) then
 		complain(path, "expected a table of name = value, found " .. text.show(row))
 		return nil
 	end
@@ -196,7 +202,7 @@ function sweep.list(spec, complain)
 	local names, rows = nil, {}
 	for _, key in ipairs(text.keys(spec)) do
 		if math.type(key) ~= "integer" then
-			complain({ key }, "expected a list of tables, found the key " .. text.show(key))
+			complain({ key }, "expected a list of tables, found the key " .. text.key(key))
 		else
 			local row_names = check_row(spec[key], { key }, complain)
 			names = names or row_names
@@ -217,12 +223,13 @@ function sweep.list(spec, complain)
 	return new(names, rows)
 end
 
--- The text of a value that came as text, in its most telling type.
+-- The value that a text means: a number, a boolean, or a text.
 function sweep.typed(word)
 	if word:find("^[+-]?%d") or word:find("^[+-]?%.%d") then
-		if not word:find("[xX]") then
-			return tonumber(word) or word
-		end
+		local number = not word:find("[xX]") and not word:find("^[+-]?0%d") and tonumber(word)
+		-- "007" and what has more digits than a number keeps are names of things.
+		local exact = number and (math.type(number) == "integer" or not word:find("^[+-]?%d+$"))
+		return exact and number or word
 	elseif word == "true" or word == "false" then
 		return word == "true"
 	end
@@ -326,15 +333,20 @@ function sweep.csv(source, complain)
 end
 
 -- A plain table is a grid of its own; errors rise as Lua errors, at the recipe's line.
-local function operand(value)
-	if is_sweep[value] then
-		return value
-	elseif type(value) == "table" then
-		return sweep.grid(value, function(path, message)
-			error(table.concat(path, ".") .. ": " .. message, 0)
-		end)
+local function operand(value, word)
+	if sweep.is(value) then
+		return contents[value]
+	elseif text.is_plain(value) then
+		return contents[sweep.grid(value, function(path, message)
+			local names = {}
+			for i, part in ipairs(path) do
+				names[i] = tostring(part)
+			end
+			error(("%s: %s: %s"):format(word, table.concat(names, "."), message), 0)
+		end)]
 	end
-	error("expected a sweep or a table of name = values, found " .. text.show(value), 0)
+	error(("%s: expected a sweep or a table of name = values, found %s"):format(
+		word, text.show(value)), 0)
 end
 
 local function product(a, b)
@@ -345,7 +357,7 @@ local function product(a, b)
 	local names = table.move(a.names, 1, #a.names, 1, {})
 	for _, name in ipairs(b.names) do
 		if mine[name] then
-			error(("product: both sides have the parameter %s"):format(name), 0)
+			error(("product: expected different parameters on both sides, found %s on both"):format(name), 0)
 		end
 		names[#names + 1] = name
 	end
@@ -389,49 +401,68 @@ function sweep.install(raise)
 		end
 	end
 	meta.__mul = guarded(function(a, b)
-		return product(operand(a), operand(b))
+		return product(operand(a, "product"), operand(b, "product"))
 	end)
 	meta.__add = guarded(function(a, b)
-		return sum(operand(a), operand(b))
+		return sum(operand(a, "sum"), operand(b, "sum"))
 	end)
+	meta.__index = function(_, key)
+		if not methods[key] then
+			raise("expected sweep:where(…), found the key " .. text.key(key))
+		end
+		return methods[key]
+	end
 	meta.__newindex = function()
-		raise("a sweep cannot be changed; build another with grid, * or +")
+		raise("a sweep cannot be changed (grid, zip, list, * and + make another)")
 	end
 	meta.__len = function(s)
-		return #s.rows
+		return #contents[s].rows
 	end
 	methods.where = function(s, keep)
-		if not is_sweep[s] or type(keep) ~= "function" then
-			raise("expected sweep:where(function(p) … end)")
+		if not sweep.is(s) or type(keep) ~= "function" then
+			raise("where: expected sweep:where(function(p) … end), found "
+				.. text.show(sweep.is(s) and keep or s))
 		end
-		local rows = {}
-		for _, row in ipairs(s.rows) do
-			if keep(copy_row(row)) then
-				rows[#rows + 1] = row
+		local names, rows = sweep.contents(s)
+		local kept = {}
+		local row_meta = { __index = function(_, key)
+			raise(("where: no parameter %s%s"):format(tostring(key), text.hint(tostring(key), names)))
+		end }
+		for _, row in ipairs(rows) do
+			if keep(setmetatable(copy_row(row), row_meta)) then
+				kept[#kept + 1] = row
 			end
 		end
-		return new(s.names, rows)
+		return new(names, kept)
 	end
 end
 
--- Every instance gets this value; instances that become equal are one in the end.
-function sweep.set(s, name, value)
-	local rows = {}
-	for i, row in ipairs(s.rows) do
-		rows[i] = copy_row(row)
-		rows[i][name] = value
+-- Every instance gets the value that the word means: a text where the recipe has texts.
+-- Instances that become equal are one in the end.
+function sweep.set(s, name, word, complain)
+	local names, rows = sweep.contents(s)
+	local all_texts, changed = true, {}
+	for _, row in ipairs(rows) do
+		all_texts = all_texts and type(row[name]) == "string"
 	end
-	return new(s.names, rows)
+	local value = check_value(all_texts and word or sweep.typed(word), {}, complain)
+	for i, row in ipairs(rows) do
+		changed[i] = copy_row(row)
+		changed[i][name] = value == nil and row[name] or value
+	end
+	return new(names, changed)
 end
 
-function sweep.only(s, name, value)
-	local rows = {}
-	for _, row in ipairs(s.rows) do
-		if row[name] == value then
-			rows[#rows + 1] = row
+-- The instances that have this value, as text or by what the word means.
+function sweep.only(s, name, word)
+	local names, rows = sweep.contents(s)
+	local kept, value = {}, sweep.typed(word)
+	for _, row in ipairs(rows) do
+		if row[name] == value or row[name] == word then
+			kept[#kept + 1] = row
 		end
 	end
-	return new(s.names, rows)
+	return new(names, kept)
 end
 
 -- Numbers that people would write: twelve digits hide the last bits of the arithmetic, and
@@ -441,7 +472,7 @@ local function tidy(x)
 end
 
 local function need_number(value, name, raise)
-	if type(value) ~= "number" or value ~= value or value == math.huge or value == -math.huge then
+	if type(value) ~= "number" or value - value ~= 0 then
 		raise(("%s: expected finite numbers, found %s"):format(name, text.show(value)))
 	end
 end
@@ -457,12 +488,13 @@ end
 -- range(first, last, step): whole steps, the last value included where a step meets it.
 function sweep.range(raise, first, last, step)
 	step = step == nil and 1 or step
+	if first == nil or last == nil then
+		raise("range: expected range(first, last[, step])")
+	end
 	for _, value in ipairs { first, last, step } do
 		need_number(value, "range", raise)
 	end
-	if first == nil or last == nil then
-		raise("range: expected range(first, last[, step])")
-	elseif step == 0 or (last - first) / step < 0 then
+	if step == 0 or (last - first) / step < 0 then
 		raise(("range: expected a step that leads from %s to %s, found %s"):format(
 			tostring(first), tostring(last), tostring(step)))
 	end
@@ -492,8 +524,8 @@ end
 function sweep.logspace(raise, first, last, count)
 	local values = sweep.linspace(raise, first, last, count)
 	for i, exponent in ipairs(values) do
+		need_number(10.0 ^ exponent, "logspace", raise)
 		values[i] = tidy(10.0 ^ exponent)
-		need_number(values[i], "logspace", raise)
 	end
 	return values
 end

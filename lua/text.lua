@@ -39,7 +39,19 @@ function text.nearest(name, known)
 	if best and best_distance <= math.max(1, #name // 3) then
 		return best
 	end
+	-- A word cut short or drawn out: "mem", "timeout".
+	for _, candidate in ipairs(known) do
+		local common = math.min(#name, #candidate)
+		if common >= 3 and name:sub(1, common) == candidate:sub(1, common) then
+			return candidate
+		end
+	end
 	return nil
+end
+
+-- Whether a value is a table that a recipe wrote down, not one of our objects.
+function text.is_plain(value)
+	return type(value) == "table" and debug.getmetatable(value) == nil
 end
 
 -- " (did you mean NAME?)", or a list of the known names where none is near.
@@ -54,24 +66,38 @@ function text.hint(name, known)
 	return (" (known: %s)"):format(table.concat(known, ", "))
 end
 
--- A value as a message shows it: short, one line, never an address.
+-- A value as a message shows it: short, one line, never an address. Our own objects have
+-- their name in their metatable.
 function text.show(value)
 	local kind = type(value)
 	if kind == "nil" then
 		return "nothing"
 	elseif kind == "string" then
 		if #value > 40 then
-			value = value:sub(1, 37) .. "..."
+			local length = 37
+			while length > 0 and value:byte(length + 1) & 0xC0 == 0x80 do
+				length = length - 1 -- not in the middle of a character
+			end
+			value = value:sub(1, length) .. "..."
 		end
 		return '"' .. value:gsub("[%c\\\"]", function(c)
 			return c == "\n" and "\\n" or ("\\%d"):format(c:byte())
 		end) .. '"'
 	elseif kind == "number" then
-		return "the number " .. tostring(value)
+		return "the number " .. (value == value and tostring(value) or "nan")
 	elseif kind == "boolean" then
 		return tostring(value)
+	elseif text.is_plain(value) and next(value) == nil then
+		return "an empty table"
+	elseif kind == "table" and not text.is_plain(value) then
+		return debug.getmetatable(value).__name or "a table"
 	end
 	return "a " .. kind
+end
+
+-- A key of a table as a message shows it.
+function text.key(key)
+	return math.type(key) and tostring(key) or text.show(key)
 end
 
 local kind_order = { number = 1, string = 2, boolean = 3 }

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { archive "made/corrupt.tar.gz" },
+	command = "true",
+}

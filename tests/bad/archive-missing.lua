@@ -1,0 +1,8 @@
+return unit {
+	name = "x",
+	app = {
+		archive "made/none.tar",
+		archive "data",
+	},
+	command = "true",
+}

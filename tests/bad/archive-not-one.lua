@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { archive "data/cases.csv" },
+	command = "true",
+}

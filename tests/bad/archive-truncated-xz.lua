@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { archive "made/truncated.tar.xz" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	base = { name = "own" },
+	command = "true",
+}

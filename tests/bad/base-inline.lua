@@ -1,0 +1,7 @@
+return unit {
+	command = "true",
+	base = base {
+		name = "own",
+		kernal = deb "linux-image-cloud-amd64",
+	},
+}

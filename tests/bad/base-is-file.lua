@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	base = file "mini.lua",
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	base = "data/unit.lua",
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	base = "bases/none.lua",
+	command = "true",
+}

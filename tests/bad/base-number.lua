@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	base = 5,
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return unit {
+	command = "true",
+	commands = { "true" },
+}

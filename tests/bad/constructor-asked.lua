@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	description = (file "data/cases.csv").mode,
+	command = "true",
+}

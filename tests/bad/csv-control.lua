@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = csv "data/control.csv",
+	command = "true",
+}

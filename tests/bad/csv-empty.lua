@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = csv "data/empty.csv",
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = csv "data/quote.csv",
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return function()
+	local t
+	return t.x
+end

@@ -1,0 +1,11 @@
+return {
+	app = {
+		["a"] = text { "a", mode = "x" },
+	},
+	params = grid {
+		beta = { 1, {} },
+	},
+	machine = {
+		cpus = "many",
+	},
+}

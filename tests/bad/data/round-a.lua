@@ -1,0 +1,1 @@
+return include "data/round-b.lua"

@@ -1,0 +1,2 @@
+
+return include "data/round-a.lua"

@@ -1,0 +1,1 @@
+return error("at the end", 0)

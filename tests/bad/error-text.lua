@@ -1,0 +1,1 @@
+error("no data for this year")

@@ -1,0 +1,7 @@
+return unit {
+	name = "x",
+	app = {
+		["a"] = file(5),
+	},
+	command = "true",
+}

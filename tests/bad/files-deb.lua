@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	app = { ["busybox"] = deb { "busybox-static", "bin/busybox" } },
+	command = "true",
+}

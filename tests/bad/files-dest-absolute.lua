@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { ["/etc/cases"] = "data/cases.csv" },
+	command = "true",
+}

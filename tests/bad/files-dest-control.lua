@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { ["a\nb"] = "data/cases.csv" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { [("a"):rep(256)] = "data/cases.csv" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { ["a/../../b"] = "data/cases.csv" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = { "dta/cases.csv" },
+	command = "true",
+}

@@ -1,0 +1,6 @@
+return unit {
+	name = "x",
+	input = { "data/cases.cvs" },
+	app = { "data/nothing-like-it" },
+	command = "true",
+}

@@ -1,0 +1,8 @@
+return unit {
+	name = "x",
+	input = {
+		"data/cases.csv",
+		"data/more/cases.csv",
+	},
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	input = 5,
+	command = "true",
+}

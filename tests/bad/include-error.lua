@@ -1,0 +1,2 @@
+local x = include "data/error.lua"
+return unit { command = x() }

@@ -1,0 +1,1 @@
+local helpers = include "../helpers.bash"

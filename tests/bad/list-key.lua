@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = list { x = { a = 1 } },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	machine = { cpus = 1.5 },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	machine = { 4, "1G" },
+	command = "true",
+}

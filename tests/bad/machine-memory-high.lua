@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	machine = { memory = "17T" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	machine = { cpu = 2, mem = "1G", timeout = "2m" },
+	command = "true",
+}

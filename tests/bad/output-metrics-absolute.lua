@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { metrics = "/output/m.json" },
+	command = "true",
+}

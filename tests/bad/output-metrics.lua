@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { metrics = "../up.json" },
+	command = "true",
+}

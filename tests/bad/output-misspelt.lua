@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { siez = "16M", metric = "m.json" },
+	command = "true",
+}

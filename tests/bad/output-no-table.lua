@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = "16M",
+	command = "true",
+}

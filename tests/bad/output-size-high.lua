@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { size = "9T" },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { size = 16 },
+	command = "true",
+}

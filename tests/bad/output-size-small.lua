@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	output = { size = "100K" },
+	command = "true",
+}

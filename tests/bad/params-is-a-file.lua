@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = file "data/rows.csv",
+	command = "true",
+}

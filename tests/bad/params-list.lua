@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = { beta = { 1, 2 } },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = { 1, 2 },
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = 5,
+	command = "true",
+}

@@ -1,0 +1,7 @@
+return unit {
+	params = { name = 1 },
+	command = {
+		"echo",
+		"--x={nmae}",
+	},
+}

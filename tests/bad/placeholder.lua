@@ -1,0 +1,4 @@
+return unit {
+	params = { name = 1, other = 2 },
+	command = "echo {nmae} \"{othr}\" {nmae} ${name}",
+}

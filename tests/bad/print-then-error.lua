@@ -1,0 +1,2 @@
+print("looking", { 1 }, nil, true)
+error("no")

@@ -1,0 +1,5 @@
+return unit {
+	command = [[
+		echo it's
+	]],
+}

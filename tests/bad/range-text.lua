@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = grid { a = range("1", 10) },
+	command = "true",
+}

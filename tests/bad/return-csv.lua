@@ -1,0 +1,1 @@
+return csv("data/none.csv")

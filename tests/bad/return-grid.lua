@@ -1,0 +1,5 @@
+local function sweep()
+	return grid { a = {} }
+end
+
+return unit { command = "true", params = sweep() }

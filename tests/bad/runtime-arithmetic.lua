@@ -1,0 +1,4 @@
+return unit {
+	command = "true",
+	params = { a = 1 + {} },
+}

@@ -1,0 +1,3 @@
+local t = {}
+
+return unit { command = t.a.b }

@@ -1,0 +1,4 @@
+local function f(s)
+	return (s:gsub(".", f))
+end
+f("x")

@@ -1,0 +1,7 @@
+table.concat = nil
+table.move = error
+ipairs = nil
+return unit {
+	nmae = "x",
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	params = grid { a = { 1 } }:wher(print),
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return unit {
+	name = "x"
+	command = "true",
+}

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	app = { text "hello" },
+	command = "true",
+}

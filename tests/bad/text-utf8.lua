@@ -1,0 +1,6 @@
+return unit {
+	name = "x",
+	description = "\xff",
+	params = { a = "\xff" },
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return unit {
+	command = "true",
+	name = frobnicate(1),
+}

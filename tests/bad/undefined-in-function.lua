@@ -1,0 +1,5 @@
+local function f()
+	return hepler(1)
+end
+
+return unit { command = f() }

@@ -1,0 +1,5 @@
+return unit {
+	name = "x",
+	epoch = 1.5,
+	command = "true",
+}

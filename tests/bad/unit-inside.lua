@@ -1,0 +1,4 @@
+return unit {
+	command = "true",
+	app = unit { command = "true" },
+}

@@ -1,0 +1,1 @@
+return grid { a = { 1, 2 } }

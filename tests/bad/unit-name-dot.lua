@@ -1,0 +1,4 @@
+return unit {
+	name = "../up",
+	command = "true",
+}

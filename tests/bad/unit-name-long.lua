@@ -1,0 +1,4 @@
+return unit {
+	name = ("a"):rep(65),
+	command = "true",
+}

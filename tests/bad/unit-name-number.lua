@@ -1,0 +1,4 @@
+return unit {
+	name = 5,
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return unit {
+	name = "a b",
+	command = "true",
+}

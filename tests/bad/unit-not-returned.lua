@@ -1,0 +1,1 @@
+unit { name = "x", command = "true" }
