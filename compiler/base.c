@@ -133,10 +133,8 @@ static int find_base(struct build *b, struct base *base)
 		supply_say(b->options, 1,
 			"%s: pins packages that have left the archive; base %s was built "
 			"from "
-			"newer ones, so digests differ; `wuc base build --update %s` "
-			"renews the "
-			"lock",
-			b->supply.lock_path, b->plan->name, b->plan->name);
+			"newer ones, so digests differ; %s",
+			b->supply.lock_path, b->plan->name, supply_advice(&b->supply));
 	return found;
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base_recipe.h"
 #include "common/quantity.h"
 #include "place.h"
 
@@ -39,6 +40,28 @@ const char *supply_label(const struct pin *pin, struct arena *a)
 const struct pin *supply_find(const struct supply *s, const char *asked)
 {
 	return lock_find(&s->lock, asked);
+}
+
+/* The words that name this base on a command line: its name where that leads to its
+ * recipe, else the recipe's path. */
+static const char *called(const struct supply *s)
+{
+	struct diag ignored = {0};
+	char *path = base_recipe_path(s->plan->name, NULL, &ignored);
+	struct stat known, ours;
+	int same = path && stat(path, &known) == 0 &&
+		   stat(s->plan->recipe_path, &ours) == 0 &&
+		   known.st_ino == ours.st_ino && known.st_dev == ours.st_dev;
+
+	free(path);
+	diag_clear(&ignored);
+	return same ? s->plan->name : s->plan->recipe_path;
+}
+
+const char *supply_advice(const struct supply *s)
+{
+	return arena_printf(
+		s->arena, "`wuc base build --update %s` renews the lock", called(s));
 }
 
 /* The mirror is asked for one thing after the other, and opened for the first. */
@@ -87,6 +110,22 @@ static int find_newest(
 	return mirror_find(&s->mirror, asked, kernel, pin, s->arena, d);
 }
 
+/* Before the work, not after it: can the lock be written where it belongs? */
+static int check_writable(const struct supply *s, struct diag *d)
+{
+	const char *slash = strrchr(s->lock_path, '/');
+	const char *folder = slash ? arena_memdup(s->arena, s->lock_path,
+					     (size_t)(slash - s->lock_path) + 1)
+				   : ".";
+
+	if (faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0)
+		return 0;
+	return diag_fail_errno(d,
+		"%s: the lock has its place beside the recipe; copy the recipe to a "
+		"folder of your own: %s",
+		s->lock_path, folder);
+}
+
 /* Keeps the pin that the old lock has for this package, or finds the newest. */
 static int pin_package(struct supply *s, const struct lock *old, const char *asked,
 	const struct place *place, struct diag *d)
@@ -109,7 +148,7 @@ static int pin_package(struct supply *s, const struct lock *old, const char *ask
 	if (known) {
 		pin = *known;
 	} else {
-		if (find_newest(s, asked, &pin, d) < 0)
+		if (check_writable(s, d) < 0 || find_newest(s, asked, &pin, d) < 0)
 			return -1;
 		s->lock_is_new = 1;
 	}
@@ -131,22 +170,6 @@ static int pin_all(struct supply *s, const struct lock *old, struct diag *d)
 			return -1;
 	}
 	return 0;
-}
-
-/* Before the work, not after it: can the lock be written where it belongs? */
-static int check_writable(const struct supply *s, struct diag *d)
-{
-	const char *slash = strrchr(s->lock_path, '/');
-	const char *folder = slash ? arena_memdup(s->arena, s->lock_path,
-					     (size_t)(slash - s->lock_path) + 1)
-				   : ".";
-
-	if (faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0)
-		return 0;
-	return diag_fail_errno(d,
-		"%s: the lock has its place beside the recipe; copy the recipe to a "
-		"folder of your own: %s",
-		s->lock_path, folder);
 }
 
 int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
@@ -172,11 +195,7 @@ int supply_open(struct supply *s, struct store *store, const struct base_plan *p
 				s->lock_path, old.suite, plan->suite);
 		old = (struct lock){0};
 	}
-	if (o->update && check_writable(s, d) < 0)
-		return -1;
-	if (pin_all(s, &old, d) < 0)
-		return -1;
-	return s->lock_is_new && !o->update ? check_writable(s, d) : 0;
+	return pin_all(s, &old, d);
 }
 
 void supply_close(struct supply *s)
@@ -225,21 +244,20 @@ static int substitute(struct supply *s, struct pin *pin, struct diag *d)
 		strcmp(newest.version, pin->version) == 0)
 		return diag_fail(d,
 			"%s: %s is not what the archive has under that version: its "
-			"SHA-256 is %s; `wuc base build --update %s` renews the lock",
+			"SHA-256 is %s; %s",
 			s->lock_path, supply_label(pin, s->arena), newest.sha256,
-			s->plan->name);
+			supply_advice(s));
 	if (s->options->locked)
 		return diag_fail(d,
 			"%s: %s has left the archive, which has %s now; --locked allows "
 			"no "
-			"other: `wuc base build --update %s` renews the lock",
+			"other: %s",
 			s->lock_path, supply_label(pin, s->arena),
-			supply_label(&newest, s->arena), s->plan->name);
+			supply_label(&newest, s->arena), supply_advice(s));
 	supply_say(s->options, 1,
-		"%s: %s has left the archive; building from %s, so digests differ; "
-		"`wuc base build --update %s` renews the lock",
+		"%s: %s has left the archive; building from %s, so digests differ; %s",
 		s->lock_path, supply_label(pin, s->arena),
-		supply_label(&newest, s->arena), s->plan->name);
+		supply_label(&newest, s->arena), supply_advice(s));
 	*pin = newest;
 	s->substituted = 1;
 	if (is_in_store(s, pin))

@@ -42,6 +42,9 @@ const char *supply_place(const struct pin *pin, struct arena *a);
 /* "busybox-static 1:1.35.0-4" for messages. */
 const char *supply_label(const struct pin *pin, struct arena *a);
 
+/* "`wuc base build --update mini` renews the lock". */
+const char *supply_advice(const struct supply *s);
+
 /* Says a line to the options' listener, if there is one. */
 void supply_say(const struct base_options *o, int warning, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
