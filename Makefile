@@ -18,6 +18,9 @@ V ?= 0
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
 
+# Targets that build on the way use every core, unless the caller says how many.
+PARALLEL := $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all demo check bench lint format deps install uninstall clean help
@@ -190,12 +193,12 @@ $(BUILD)/workunit.pc: make/workunit.pc.in Makefile
 
 demo: ## the whole path: install what is missing, build, compile samples/sir, run it
 	@make/deps.sh build run
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@make/demo.sh $(abspath $(BUILD))
 
 check: ## lint and all tests, real boots among them; installs what it lacks
 	@make/deps.sh build run check
-	@$(MAKE) --no-print-directory all unit-tests
+	@$(MAKE) --no-print-directory $(PARALLEL) all unit-tests
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
 lint: ## formatters, linters, warnings as errors
@@ -207,7 +210,7 @@ format: ## let clang-format rewrite the C files
 
 bench: ## measure against the tools that one would take instead
 	@make/deps.sh build run check bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@bench/run $(abspath $(BUILD))
 
 deps: ## install the Debian packages that building and running need
@@ -217,6 +220,14 @@ deps: ## install the Debian packages that building and running need
 # own. Each side has a library of all its parts but main.c.
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 COMPILER_TESTS := \
+	test_archive \
+	test_cpio \
+	test_ext4 \
+	test_iso \
+	test_lock \
+	test_modules \
+	test_package \
+	test_scan \
 	test_tree
 
 HOST_TESTS := \

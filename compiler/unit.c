@@ -389,17 +389,35 @@ static void carry_over(struct build *b, int from, int to)
 	closedir(dir);
 }
 
+/* Some filesystems cannot exchange two names: then the old unit steps aside first. A host
+ * that dies between the two renames leaves it whole, under the hidden name. */
+static int step_aside(struct build *b, struct workdir *w)
+{
+	char *aside = memory_printf("%s.old", w->name);
+	int rc = renameat(b->parent_fd, b->name, b->parent_fd, aside);
+
+	if (rc == 0 && renameat(w->parent, w->name, b->parent_fd, b->name) < 0) {
+		(void)!renameat(b->parent_fd, aside, b->parent_fd, b->name);
+		rc = -1;
+	} else if (rc == 0) {
+		rc = renameat(b->parent_fd, aside, w->parent, w->name);
+	}
+	free(aside);
+	return rc;
+}
+
 /* The finished folder takes the unit's name; the old one, if any, goes. */
 static int publish(struct build *b, struct workdir *w, struct diag *d)
 {
-	if (b->old_fd < 0) {
-		if (renameat2(w->parent, w->name, b->parent_fd, b->name,
-			    RENAME_NOREPLACE) < 0)
-			return diag_fail_errno(d, "%s", b->path);
-	} else {
-		if (renameat2(w->parent, w->name, b->parent_fd, b->name,
-			    RENAME_EXCHANGE) < 0)
-			return diag_fail_errno(d, "%s", b->path);
+	int rc = renameat2(w->parent, w->name, b->parent_fd, b->name,
+		b->old_fd < 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE);
+
+	if (rc < 0 && errno == EINVAL)
+		rc = b->old_fd < 0 ? renameat(w->parent, w->name, b->parent_fd, b->name)
+				   : step_aside(b, w);
+	if (rc < 0)
+		return diag_fail_errno(d, "%s", b->path);
+	if (b->old_fd >= 0) {
 		carry_over(b, b->old_fd, w->fd);
 		file_remove_tree(w->parent, w->name, d);
 	}
