@@ -130,6 +130,7 @@ make_failing_cases() {
 make_hostile_cases() {
 	guest_script hostile 10-main <<-'EOF'
 		#!/bin/sh
+		dmesg | grep -c "crng init done"
 		echo "as $(id -u)"
 		mv .wu away && ln -s /etc .wu
 		mkdir away/result.json
@@ -137,6 +138,7 @@ make_hostile_cases() {
 		exit 1
 	EOF
 	echo wu.user=root >"$CASES/hostile/append"
+	echo qemu64 >"$CASES/hostile/cpu" # without an instruction for random numbers
 	guest_script crowd 10-main <<-'EOF'
 		#!/bin/sh
 		trap '' TERM
@@ -268,6 +270,8 @@ make_daemon_cases() {
 	[ "$(cat "$CASES/good/clock")" -ge "$(cat "$CASES/good/before")" ]
 	[ "$(cat "$CASES/good/clock")" -le "$(date +%s)" ]
 	grep -qx 16 "$CASES/good/stdout"
+	guest_cat hostile away/stdout
+	[ "$(head -n 1 "$CASES/hostile/stdout")" = 1 ]
 }
 
 @test "guest: what a script leaves behind ends with it" {
@@ -336,7 +340,8 @@ make_daemon_cases() {
 }
 
 @test "guest: root in a script cannot lead the record astray" {
-	guest_has hostile stdout "as 0" || guest_cat hostile .wu.moved/stdout
+	guest_cat hostile away/stdout
+	guest_has hostile stdout "as 0"
 	guest_has hostile result.json '"class":"app-failed","reason":"10-main: exit status 1"'
 }
 

@@ -89,18 +89,19 @@ guest_disks() (
 
 # guest_boot CASE [ARGUMENT…]: boots it and leaves in the case's folder what came of it:
 # status, console, port, result.json, stdout, stderr, fsck. Disks that the case lacks are
-# not attached; those that its file `also` names are attached first.
+# not attached; files named `initrd` and `cpu` replace what all cases share.
 guest_boot() (
 	cd "$CASES/$1" || exit
 	shift
-	local disk disks=() initrd=$CASES/initrd memory=128
+	local disk disks=() initrd=$CASES/initrd cpu=max
+	[ ! -e cpu ] || cpu=$(cat cpu)
 	[ ! -e initrd ] || initrd=initrd
-	for disk in blank.img app.img params.iso output.img; do
+	for disk in app.img params.iso output.img; do
 		[ -e "$disk" ] || continue
 		disks+=(-drive "if=none,id=${disk%.*},file=$disk,format=raw,$(guest_cache "$disk")"
 			-device "virtio-blk-pci,drive=${disk%.*}")
 	done
-	timeout 60 qemu-system-x86_64 -M q35 -accel tcg -cpu max -m "$memory" -nodefaults \
+	timeout 60 qemu-system-x86_64 -M q35 -accel tcg -cpu "$cpu" -m 128 -nodefaults \
 		-display none -no-reboot -serial file:console -kernel "$WU_TEST_KERNEL" \
 		-initrd "$initrd" "${disks[@]}" -device virtio-rng-pci -device virtio-serial-pci \
 		-chardev file,id=port,path=port \
