@@ -242,7 +242,11 @@ static void test_many(void **state)
 	}
 	assert_int_equal(count_entries("/proc/self/fd"), descriptors);
 	assert_int_equal(count_entries("/proc/self/task"), 2 + 1);
+#ifdef __SANITIZE_ADDRESS__
+	(void)resident; /* it keeps what was freed for a while, and finds leaks itself */
+#else
 	assert_true(resident_kib() < resident + 4096);
+#endif
 	iso_close(w);
 }
 
