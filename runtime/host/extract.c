@@ -30,7 +30,8 @@ struct extraction {
 	void *names;		     /* of files with several: tsearch, struct name */
 	uint64_t bytes_left;	     /* the disk cannot hold more than its size */
 	uint64_t entries_left;
-	int no_copy_range; /* the kernel cannot here */
+	uint64_t written_to; /* of the file that is being written */
+	int no_copy_range;   /* the kernel cannot here */
 	char *chunk;
 };
 
@@ -133,6 +134,7 @@ static int copy_run(struct extraction *x, int out, uint64_t logical, uint64_t ph
 			"the disk says that it holds more than its size");
 	if (copy_bytes(x, out, physical * IMAGE_BLOCK_BYTES, to, size) < 0)
 		return fail_here(x) < 0 ? -1 : 0;
+	x->written_to = to + size;
 	x->bytes_left -= size;
 	x->totals->bytes += size;
 	return 1;
@@ -229,13 +231,14 @@ static int fill_file(struct extraction *x, int out, ext2_ino_t inode,
 	struct ext2_inode *small = (struct ext2_inode *)i;
 	int copied = 1;
 
+	x->written_to = 0;
 	if (i->i_flags & EXT4_EXTENTS_FL)
 		copied = copy_extents(x, out, inode, small, size);
 	else if (size > 0)
 		copied = copy_blocks(x, out, inode, size);
 	if (copied < 0)
 		return -1;
-	if (ftruncate(out, (off_t)size) < 0)
+	if (x->written_to != size && ftruncate(out, (off_t)size) < 0)
 		return fail_here(x);
 	set_mtime(out, i);
 	x->totals->files++;
