@@ -251,6 +251,20 @@ static int prepare(struct build *b)
 	return 0;
 }
 
+/* The host files that had a say in the base. */
+static void list_inputs(struct build *b, struct base *base)
+{
+	size_t count = b->tree.input_count;
+	const char **list = arena_alloc(b->arena, (count + 3) * sizeof(*list));
+
+	for (size_t i = 0; i < count; i++)
+		list[i] = arena_strdup(b->arena, b->tree.inputs[i]);
+	list[count++] = arena_strdup(b->arena, b->supply.lock_path);
+	list[count++] = arena_strdup(b->arena, b->agent.path);
+	base->inputs = list;
+	base->input_count = count;
+}
+
 int base_build(const struct base_plan *plan, const struct base_options *o,
 	struct base *base, struct arena *a, struct diag *d)
 {
@@ -266,6 +280,8 @@ int base_build(const struct base_plan *plan, const struct base_options *o,
 		rc = find_or_build(&b, base);
 	if (rc == 0)
 		rc = supply_keep_lock(&b.supply, d);
+	if (rc == 0)
+		list_inputs(&b, base);
 	supply_close(&b.supply);
 	tree_clear(&b.tree);
 	agent_clear(&b.agent);

@@ -30,6 +30,9 @@ struct base {
 	const char *append;
 	const struct base_file *files; /* sorted by name; base.json is not among them */
 	size_t file_count;
+	const char *const *inputs; /* host files that decided it besides its recipe: the
+				      lock, the agent, what its items name */
+	size_t input_count;
 	int built; /* it was not in the store */
 };
 

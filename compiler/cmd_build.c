@@ -178,8 +178,8 @@ static void add_inputs(struct arena *arena, const char ***list, size_t *count,
 /* Everything that was read: the recipe, what it includes, the base's recipe, the files.
  */
 static int write_depfile(const struct build_arguments *a, const char *folder,
-	const struct recipe *recipe, const struct recipe *base,
-	const struct unit_report *report, struct diag *d)
+	const struct recipe *recipe, const struct recipe *base_recipe,
+	const struct base *base, const struct unit_report *report, struct diag *d)
 {
 	struct arena arena = {0};
 	const char **list = NULL;
@@ -192,6 +192,7 @@ static int write_depfile(const struct build_arguments *a, const char *folder,
 	if (!target)
 		target = arena_printf(&arena, "%s/" WU_MANIFEST, folder);
 	add_inputs(&arena, &list, &count, recipe->inputs, recipe->input_count);
+	add_inputs(&arena, &list, &count, base_recipe->inputs, base_recipe->input_count);
 	add_inputs(&arena, &list, &count, base->inputs, base->input_count);
 	add_inputs(&arena, &list, &count, report->inputs, report->input_count);
 	rc = depfile_write(path, target, list, count, a->phony, d);
@@ -237,7 +238,7 @@ static int build_unit(const struct build_arguments *a, const struct recipe *reci
 	if (rc == 0)
 		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
 	if (rc == 0 && a->depfile && !a->dry_run)
-		rc = write_depfile(a, folder, recipe, base_recipe, &report, d);
+		rc = write_depfile(a, folder, recipe, base_recipe, &base, &report, d);
 	if (rc == 0)
 		print_report(a, plan, folder, &report);
 	unit_report_clear(&report);

@@ -44,25 +44,21 @@ static char *find_agent(struct diag *d)
 
 int agent_read(struct agent *g, struct diag *d)
 {
-	char *path = find_agent(d);
-	int rc = 0;
-
-	*g = (struct agent){0};
-	if (!path)
+	*g = (struct agent){.path = find_agent(d)};
+	if (!g->path)
 		return -1;
-	g->bytes = file_read(AT_FDCWD, path, AGENT_LIMIT_BYTES, &g->size, d);
+	g->bytes = file_read(AT_FDCWD, g->path, AGENT_LIMIT_BYTES, &g->size, d);
 	if (!g->bytes)
-		rc = -1;
-	else if (g->size < 4 || memcmp(g->bytes, "\177ELF", 4) != 0)
-		rc = diag_fail(d, "%s: not a program that a guest could run", path);
-	else
-		digest_of_bytes(g->bytes, g->size, g->sha256);
-	free(path);
-	return rc;
+		return -1;
+	if (g->size < 4 || memcmp(g->bytes, "\177ELF", 4) != 0)
+		return diag_fail(d, "%s: not a program that a guest could run", g->path);
+	digest_of_bytes(g->bytes, g->size, g->sha256);
+	return 0;
 }
 
 void agent_clear(struct agent *g)
 {
+	free(g->path);
 	free(g->bytes);
 	*g = (struct agent){0};
 }

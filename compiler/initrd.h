@@ -11,6 +11,7 @@
 
 /* The guest agent's program, as found on this host. */
 struct agent {
+	char *path;
 	char *bytes;
 	size_t size;
 	char sha256[DIGEST_HEX];
