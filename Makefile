@@ -222,11 +222,14 @@ SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-r
 COMPILER_TESTS := \
 	test_archive \
 	test_cpio \
+	test_depfile \
 	test_ext4 \
 	test_iso \
 	test_lock \
 	test_modules \
 	test_package \
+	test_params \
+	test_quantity \
 	test_scan \
 	test_tree
 
