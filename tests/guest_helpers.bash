@@ -5,16 +5,18 @@
 # What a boot needs, or the test's skip. Kernel and initrd come from the environment or
 # from the mini base in the store.
 guest_require() {
-	local tool folder
+	local tool folder wuc=${WUC:-${BUILD:-build}/wuc}
 	for tool in qemu-system-x86_64 mke2fs debugfs e2fsck xorriso; do
-		[ -n "$(guest_tool "$tool")" ] || guest_lacks "$tool"
+		[ -n "$(guest_tool "$tool")" ] || guest_lacks "$tool" || return
 	done
 	if [ -z "${WU_TEST_KERNEL:-}" ]; then
-		folder=$("${WUC:-build/wuc}" base path mini 2>/dev/null) ||
-			guest_lacks "the mini base (wuc base build mini)"
+		"$wuc" base build mini >"$BATS_FILE_TMPDIR/base" 2>&1
+		folder=$("$wuc" base path mini 2>/dev/null)
+		[ -n "$folder" ] || guest_lacks "the mini base: $(tail -n 1 "$BATS_FILE_TMPDIR/base")" ||
+			return
 		WU_TEST_KERNEL=$folder/kernel WU_TEST_INITRD=$folder/initrd
 	fi
-	[ -r "$WU_TEST_KERNEL" ] || guest_lacks "$WU_TEST_KERNEL"
+	[ -r "$WU_TEST_KERNEL" ] || guest_lacks "$WU_TEST_KERNEL" || return
 	[ -r "$WU_TEST_INITRD" ] || guest_lacks "$WU_TEST_INITRD"
 }
 

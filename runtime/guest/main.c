@@ -149,20 +149,37 @@ static void lament(struct agent *a, const char *why)
 	tell(&a->port, "error ", bytes);
 }
 
-static void leave_record(struct agent *a)
+static int stage_record(struct agent *a)
 {
 	char bytes[OUTPUT_RECORD_BYTES];
 	struct text json = TEXT_IN(bytes);
-	int recorded = 0;
 
-	if (a->output.root >= 0 && output_sync(&a->output) < 0) {
+	record_format(&a->record, &json);
+	return output_stage_record(&a->output, json.bytes, json.size);
+}
+
+/* One sync serves the record and all that the scripts wrote; where that went wrong, the
+ * record has to say so. Returns 0, or -1 with errno. */
+static int write_record(struct agent *a)
+{
+	if (stage_record(a) < 0)
+		return -1;
+	if (output_sync(&a->output) < 0) {
 		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
 		text_add(&a->record.reason, "the output disk lost data");
+		if (stage_record(a) < 0 || output_sync(&a->output) < 0)
+			return -1;
 	}
-	record_format(&a->record, &json);
+	return output_commit_record(&a->output);
+}
+
+static void leave_record(struct agent *a)
+{
+	int recorded = 0;
+
 	if (a->output.root < 0)
 		lament(a, "no output disk");
-	else if (output_write_record(&a->output, json.bytes, json.size) < 0)
+	else if (write_record(a) < 0)
 		lament(a, strerror(errno));
 	else
 		recorded = 1;

@@ -153,14 +153,17 @@ static int reclaim(struct output *o)
 	return o->record < 0 ? -1 : 0;
 }
 
-int output_write_record(struct output *o, const char *bytes, size_t size)
+int output_stage_record(struct output *o, const char *bytes, size_t size)
 {
 	if (reclaim(o) < 0 || lseek(o->record, 0, SEEK_SET) < 0)
 		return -1;
 	if (write_all(o->record, bytes, size) < 0)
 		return -1;
-	if (ftruncate(o->record, (off_t)size) < 0 || fsync(o->record) < 0)
-		return -1;
+	return ftruncate(o->record, (off_t)size);
+}
+
+int output_commit_record(const struct output *o)
+{
 	if (renameat(o->folder, TEMPORARY, o->folder, RECORD) == 0)
 		return 0;
 	/* A folder of that name stands in the way of a file. */

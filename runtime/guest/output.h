@@ -32,11 +32,14 @@ void output_keep(struct output *o, enum output_stream s, const char *bytes, size
 /* 1 where the disk has no room left for the files of a script. */
 int output_is_full(const struct output *o, int as_root);
 
-/* Writes everything back. Returns 0, or -1 with errno where data was lost. */
+/* Writes the record under its temporary name, in place of one written before. */
+int output_stage_record(struct output *o, const char *bytes, size_t size);
+
+/* Writes everything on the disk back. Returns 0, or -1 with errno where data was lost. */
 int output_sync(const struct output *o);
 
-/* Makes these bytes the record, at once or not at all. Returns 0, or -1 with errno. */
-int output_write_record(struct output *o, const char *bytes, size_t size);
+/* Makes the staged record the record. Returns 0, or -1 with errno. */
+int output_commit_record(const struct output *o);
 
 void output_close(struct output *o);
 
