@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +63,8 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	/* A file over RLIMIT_FSIZE is an error to report, not a reason to die. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
