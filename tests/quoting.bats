@@ -23,6 +23,7 @@ lua_string() {
 	printf '"%s"' "$(printf %s "$1" | od -An -v -tx1 | tr -d '\n' | sed 's/ /\\x/g')"
 }
 
+# shellcheck disable=SC1003,SC2016
 PIECES=("'" '"' '$' '`' ';' ' ' '  ' '&' '|' '<' '>' '*' '?' '[a-z]' ']' '{' '}' '(' ')' '!'
 	'#' '~' '\' '\\' '%s' '=' '-' '--' '-n' '-e' 'é' '日本' 'a' 'Z' '0' '/' ':' ',' '^'
 	'$(touch pwned)' '`touch pwned`' '${HOME}' '$WU_v0' '\n' '\c' '{v0}' 'EOF' '$((1+1))'
@@ -86,6 +87,7 @@ make_scripts() {
 		name=v$i
 		params+="$name = $(lua_string "$value"), "
 		echo "export WU_$name=$(printf '%q' "$value")" >>environment
+		# shellcheck disable=SC2016
 		script='show() { for a; do printf "%s\n" "$a"; done; }'$'\n' expected=''
 		add_statement "$name" $((i % CONTEXTS))
 		for ((k = RANDOM % 4; k > 0; k--)); do
@@ -102,7 +104,7 @@ make_scripts() {
 # The scripts in the order of their numbers, each with its environment, by one shell.
 run_scripts() {
 	local i script failed=0
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	# shellcheck disable=SC1091
 	. "$BATS_FILE_TMPDIR/environment"
 	for script in "$BATS_FILE_TMPDIR"/scripts/*; do
@@ -146,7 +148,8 @@ assert_not_exists() {
 	local iso=("$BATS_FILE_TMPDIR"/unit/params/*.iso) i value
 	cd "$BATS_TEST_TMPDIR"
 	for i in params.sh params.txt args params.json; do
-		cd_file "${iso[0]}" "$i" >"$i"
+		cd_file "${iso[0]}" "$i" >found
+		mv found "$i"
 	done
 	# shellcheck disable=SC1091
 	. "$BATS_FILE_TMPDIR/environment"
@@ -199,7 +202,7 @@ assert_not_exists() {
 
 @test "a script stops at the first command that fails" {
 	cd "$BATS_TEST_TMPDIR"
-	echo 'return unit { command = "false\necho no" }' >recipe.lua
+	echo 'return unit { command = [[false; echo no]] }' >recipe.lua
 	"$WUC" build -q -o unit recipe.lua
 	cat_from unit/app.img /scripts/10-main >script
 	run sh script
@@ -217,5 +220,6 @@ assert_not_exists() {
 	EOF
 	run "$WUC" check recipe.lua
 	assert_failure 1
+	# shellcheck disable=SC2016
 	assert_output 'recipe.lua:3: command: expected $(…) around {v}, found backquotes'
 }

@@ -1,0 +1,4 @@
+return unit {
+	command = "true",
+	params = csv "data/values.csv",
+}

@@ -1,0 +1,1 @@
+return unit { command = "echo hello" }
