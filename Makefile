@@ -130,11 +130,14 @@ GUEST_SOURCES := \
 	runtime/guest/arguments.c \
 	runtime/guest/clock.c \
 	runtime/guest/disks.c \
+	runtime/guest/drivers.c \
 	runtime/guest/entropy.c \
+	runtime/guest/events.c \
 	runtime/guest/folder.c \
 	runtime/guest/launch.c \
 	runtime/guest/main.c \
 	runtime/guest/mounts.c \
+	runtime/guest/network.c \
 	runtime/guest/output.c \
 	runtime/guest/parameters.c \
 	runtime/guest/port.c \
@@ -235,6 +238,7 @@ COMPILER_TESTS := \
 
 HOST_TESTS := \
 	test_classify \
+	test_extract \
 	test_host_manifest \
 	test_port \
 	test_record \
