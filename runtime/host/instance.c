@@ -297,7 +297,7 @@ static int is_host_full(const struct instance *i)
 {
 	struct statvfs s;
 
-	return fstatvfs(i->work.fd, &s) == 0 && s.f_bavail < 16;
+	return fstatvfs(i->work.fd, &s) == 0 && s.f_blocks > 0 && s.f_bavail < 16;
 }
 
 static void settle(struct instance *i)

@@ -188,6 +188,27 @@ static void say_ended(struct news *n, const struct instance *i)
 	buffer_clear(&params);
 }
 
+/* The guest does not wait for a host that reads slowly. */
+static void say_what_was_missed(struct news *n, const struct instance *i)
+{
+	static const char *const logs[] = {OUTCOME_STDOUT, OUTCOME_STDERR};
+	const struct relay *relays[] = {i->context->out, i->context->err};
+
+	for (int stream = 0; stream < 2; stream++) {
+		char *path =
+			memory_printf("%s/%s/%s", n->results, i->what->id, logs[stream]);
+		struct stat st;
+
+		if (relays[stream] && stat(path, &st) == 0 &&
+			(uint64_t)st.st_size >
+				i->relayed[stream] - relays[stream]->dropped)
+			progress_say(&n->progress,
+				"wurun: not all of %s came live; it is in %s",
+				logs[stream], path);
+		free(path);
+	}
+}
+
 void news_ended(void *news, const struct instance *i)
 {
 	struct news *n = news;
@@ -203,10 +224,12 @@ void news_ended(void *news, const struct instance *i)
 		return;
 	}
 	/* On a terminal the live line counts; only what failed is worth a line. */
-	if (failed || !n->progress.live || n->style == NEWS_VERBOSE)
+	if (failed || n->style == NEWS_VERBOSE ||
+		(!n->progress.live && n->style != NEWS_QUIET))
 		say_ended(n, i);
 	if (failed && n->failed + n->host_failed <= TAILS_SHOWN && i->committed)
 		show_log(n, i);
+	say_what_was_missed(n, i);
 }
 
 void news_fell_back(void *news)

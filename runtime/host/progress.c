@@ -20,7 +20,6 @@ void progress_begin(struct progress *p, FILE *out, int quiet, size_t total, size
 	int able = isatty(fileno(out)) && term && *term && strcmp(term, "dumb") != 0;
 
 	*p = (struct progress){.out = out,
-		.quiet = quiet,
 		.live = able && !quiet,
 		.color = able && !(no_color && *no_color),
 		.total = total,
@@ -97,8 +96,6 @@ void progress_say(struct progress *p, const char *fmt, ...)
 {
 	va_list args;
 
-	if (p->quiet)
-		return;
 	progress_clear(p);
 	va_start(args, fmt);
 	vfprintf(p->out, fmt, args);

@@ -11,7 +11,6 @@ struct progress {
 	FILE *out;
 	int live; /* a terminal that can redraw a line */
 	int color;
-	int quiet;
 	int shown; /* the live line is on the screen */
 	size_t total, ended, failed, running;
 	size_t slots;	   /* how many run at once */
@@ -21,7 +20,7 @@ struct progress {
 	char last[512];
 };
 
-/* Looks at the terminal and the environment (NO_COLOR, TERM). */
+/* Looks at the terminal and the environment (NO_COLOR, TERM); quiet: no live line. */
 void progress_begin(struct progress *p, FILE *out, int quiet, size_t total, size_t slots);
 /* Redraws the live line, at most ten times a second unless forced. */
 void progress_draw(struct progress *p, int force);
