@@ -54,6 +54,29 @@ int folder_next(int folder, const char *after, char name[FOLDER_NAME])
 	return *best ? 1 : 0;
 }
 
+int folder_visit(int folder, int (*visit)(int folder, const char *name, void *context),
+	void *context)
+{
+	_Alignas(struct entry) char bytes[2048];
+	long size;
+	int result = 0;
+
+	if (lseek(folder, 0, SEEK_SET) < 0)
+		return -1;
+	while ((size = syscall(SYS_getdents64, folder, bytes, sizeof(bytes))) > 0) {
+		for (long at = 0; at < size && !result;) {
+			const struct entry *e = (const struct entry *)(bytes + at);
+
+			if (!is_dot(e->name) && strlen(e->name) < FOLDER_NAME)
+				result = visit(folder, e->name, context);
+			at += e->size;
+		}
+		if (result)
+			return result;
+	}
+	return size < 0 ? -1 : 0;
+}
+
 ssize_t folder_read_file(int folder, const char *path, char *bytes, size_t room)
 {
 	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

@@ -12,6 +12,11 @@
  * all); . and .. are left out. Returns 1, 0 where there is none, or -1 with errno. */
 int folder_next(int folder, const char *after, char name[FOLDER_NAME]);
 
+/* Calls visit for every name but . and .., in the folder's own order, until it gives
+ * something else than 0. Returns what it gave last, or -1 with errno. */
+int folder_visit(int folder, int (*visit)(int folder, const char *name, void *context),
+	void *context);
+
 /* Reads a whole file and ends it with a NUL. Returns its size, or -1 with errno (EFBIG
  * where it does not fit). */
 ssize_t folder_read_file(int folder, const char *path, char *bytes, size_t room);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wuguest: the agent in the guest. docs/guest.md is its contract.
  *
- *     system, modules -> port -> disks -> scripts -> record -> unmount, reboot
+ *     system, modules, network -> port -> disks -> scripts -> record -> unmount, reboot
  *
  * Invariants: there is no heap; PID 1 never returns from main(); whatever goes wrong, the
  * guest reboots, and where the output disk can be written it holds a record that says so.
@@ -14,9 +14,12 @@
 #include "arguments.h"
 #include "clock.h"
 #include "disks.h"
+#include "drivers.h"
 #include "entropy.h"
+#include "events.h"
 #include "folder.h"
 #include "mounts.h"
+#include "network.h"
 #include "output.h"
 #include "parameters.h"
 #include "port.h"
@@ -30,10 +33,12 @@
 #include "watch.h"
 
 #define DISKS_WAIT_MS 10000
+#define LONGEST_PAUSE_MS 64
 #define USAGE_STATUS 2
 
 struct agent {
 	struct arguments arguments;
+	struct drivers drivers;
 	struct disks disks;
 	struct output output;
 	struct port port;
@@ -74,6 +79,15 @@ static int read_arguments(struct arguments *a)
 	return arguments_parse(a, line);
 }
 
+/* What a guest with an init of its own sees to itself. */
+static void prepare_devices(struct drivers *d)
+{
+	system_load_modules();
+	drivers_read(d);
+	drivers_load(d);
+	network_configure();
+}
+
 static void tell(struct port *p, const char *word, const char *rest)
 {
 	char bytes[PORT_LINE];
@@ -83,17 +97,25 @@ static void tell(struct port *p, const char *word, const char *rest)
 	port_send(p, &t);
 }
 
-/* Disks may turn up late: probing is asynchronous for some of their drivers. */
-static void wait_for_disks(struct disks *d, struct port *p)
+/* Disks may turn up late: drivers probe asynchronously, and the devices that one driver
+ * finds may ask for another. Events make it quick, the pauses make it sure. */
+static void wait_for_disks(struct agent *a)
 {
 	uint64_t end = clock_now_ms() + DISKS_WAIT_MS;
+	int events;
 
-	for (unsigned pause_ms = 1; disks_find(d) && clock_now_ms() < end;) {
-		port_open(p);
-		clock_sleep_ms(pause_ms);
-		if (pause_ms < 32)
-			pause_ms *= 2;
+	if (!disks_find(&a->disks))
+		return;
+	events = events_open();
+	for (unsigned pause_ms = 1;; pause_ms *= pause_ms < LONGEST_PAUSE_MS ? 2 : 1) {
+		drivers_load(&a->drivers);
+		if (!disks_find(&a->disks) || clock_now_ms() >= end)
+			break;
+		port_open(&a->port);
+		events_wait(events, pause_ms);
 	}
+	if (events >= 0)
+		close(events);
 }
 
 static int attach(struct agent *a, enum disk_kind kind)
@@ -110,7 +132,7 @@ static int attach(struct agent *a, enum disk_kind kind)
 /* The output disk comes first: what is wrong with the others is recorded there. */
 static int attach_all(struct agent *a)
 {
-	wait_for_disks(&a->disks, &a->port);
+	wait_for_disks(a);
 	if (attach(a, DISK_OUTPUT) < 0 ||
 		output_open(&a->output, MOUNT_OUTPUT, &a->record.reason) < 0)
 		return -1;
@@ -206,8 +228,9 @@ int main(int argc, char **argv)
 		say(WU_PROBE_ANSWER + strlen("wuguest: "), NULL, NULL);
 		power_reboot();
 	}
+	a.drivers.count = 0;
 	if (is_first)
-		system_load_modules();
+		prepare_devices(&a.drivers);
 	watch_hold_signals();
 	clock_set();
 	entropy_add();

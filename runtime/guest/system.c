@@ -3,16 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "folder.h"
+#include "network.h"
 #include "say.h"
 
 #define MODULE_LIST "/etc/modules"
@@ -65,19 +63,6 @@ void system_open_standard_files(void)
 		close(fd);
 }
 
-static void raise_loopback(void)
-{
-	struct ifreq request = {.ifr_name = "lo"};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return; /* a kernel without a network has nothing to raise */
-	request.ifr_flags = IFF_UP | IFF_RUNNING;
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		say("lo", "cannot bring it up", strerror(errno));
-	close(fd);
-}
-
 void system_prepare(void)
 {
 	umask(0);
@@ -88,14 +73,14 @@ void system_prepare(void)
 			say(links[i][1], "cannot make it", strerror(errno));
 	if (sethostname("workunit", strlen("workunit")) < 0)
 		say("host name", strerror(errno), NULL);
-	raise_loopback();
+	network_raise_loopback();
 	/* An initrd that does not say leaves "/" open to everybody. */
 	if (chmod("/", 0755) < 0)
 		say("/", "cannot protect it", strerror(errno));
 	umask(022);
 }
 
-static void load_module(const char *path)
+void system_load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -120,5 +105,5 @@ void system_load_modules(void)
 	for (char *path = strtok_r(list, "\n", &rest); path;
 		path = strtok_r(NULL, "\n", &rest))
 		if (*path != '#')
-			load_module(path);
+			system_load_module(path);
 }

@@ -11,6 +11,9 @@ void system_open_standard_files(void);
 /* Mounts the kernel's file systems, names the host, brings the loopback device up. */
 void system_prepare(void);
 
+/* Loads one module; it may be loaded already. */
+void system_load_module(const char *path);
+
 /* Loads the modules that /etc/modules lists. */
 void system_load_modules(void);
 
