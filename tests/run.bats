@@ -15,6 +15,8 @@ setup_file() {
 	make_cases_recipe rooted root poweroff panic lie
 	"$WUC" build -q cases.lua -o cases
 	"$WUC" build -q rooted.lua -o rooted
+	make_cases_recipe slow user slow ok
+	"$WUC" build -q slow.lua -o slow
 	status=0
 	"$WURUN" run cases -o results --timeout 12s --keep failed >sweep.out 2>sweep.err || status=$?
 	echo "$status" >sweep.status
@@ -423,9 +425,8 @@ wait_until() {
 
 # start_slow RESULTS: a sweep of guests that would take minutes, in the background.
 start_slow() {
+	cp -r slow "$SCRATCH"
 	cd "$SCRATCH" || return
-	make_cases_recipe slow user slow ok
-	"$WUC" build -q slow.lua -o slow
 	"$WURUN" run slow -j 2 -o r 2>err &
 	RUNNER=$!
 	two_run() { [ "$(descendants "$RUNNER" | wc -l)" -ge 2 ]; }
@@ -473,7 +474,7 @@ none_left() {
 }
 
 @test "run.sh: ids without an argument; an instance with QEMU alone, under dash and busybox" {
-	"$WUC" build -q cases.lua -o "$SCRATCH/a, b"
+	cp -r cases "$SCRATCH/a, b"
 	cd "$SCRATCH/a, b"
 	local id
 	id=$(id_of . ok)
