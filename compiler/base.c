@@ -20,7 +20,7 @@
 #include "tree.h"
 
 #define BASE_BUILDER_VERSION                                                             \
-	1 /* raise it with any change of what the same recipe gives */
+	2 /* raise it with any change of what the same recipe gives */
 
 /* Everything that a build holds, in the order in which it comes to be. */
 struct build {
@@ -76,6 +76,8 @@ static void compute_key(struct build *b, char key[DIGEST_HEX])
 	add_text(&text, "agent", b->agent.sha256);
 	for (size_t i = 0; i < p->module_count; i++)
 		add_text(&text, "module", p->modules[i]);
+	for (size_t i = 0; i < p->driver_count; i++)
+		add_text(&text, "driver", p->drivers[i]);
 	for (size_t i = 0; i < b->supply.lock.count; i++) {
 		add_text(&text, "package", b->supply.lock.pins[i].asked);
 		add_text(&text, "sha256", b->supply.lock.pins[i].sha256);

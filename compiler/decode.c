@@ -278,6 +278,7 @@ static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 	b->suite = get_text(lua, a, "suite");
 	b->kernel_package = get_text(lua, a, "kernel");
 	b->modules = get_texts(lua, a, "modules", &b->module_count);
+	b->drivers = get_texts(lua, a, "drivers", &b->driver_count);
 	b->initrd = get_items(lua, a, "initrd");
 	b->append = get_text(lua, a, "append");
 	b->epoch = get_whole(lua, "epoch", 0);

@@ -257,37 +257,120 @@ int initrd_add_members(
 	return rc;
 }
 
-static int add_module(struct tree *t, const struct base_plan *plan, struct kernel *k,
-	const struct module *m, struct buffer *list, struct diag *d)
-{
-	const char *path = arena_printf(&t->arena, "lib/modules/%s.ko", m->name);
-	const void *bytes = kernel_load_module(k, m, &t->arena, d);
+/* The kernel's modules on their way into the tree. */
+struct loading {
+	struct tree *tree;
+	const struct base_plan *plan;
+	struct kernel *kernel;
+	struct diag *diag;
+};
 
-	if (!bytes || !tree_add_text(t, path, bytes, m->size, 0644, &plan->place, d))
-		return -1;
-	buffer_printf(list, "/%s\n", path);
+struct order {
+	const struct module **list;
+	size_t count;
+};
+
+static int find_order(
+	struct loading *l, const char *const *names, size_t count, struct order *order)
+{
+	struct diag problems = {0};
+
+	if (modules_order(&l->kernel->modules, names, count, &order->list, &order->count,
+		    &problems) < 0)
+		return place_fail_all(l->diag, &l->plan->place, &problems);
 	return 0;
+}
+
+static int holds(const struct order *order, const struct module *m)
+{
+	for (size_t i = 0; i < order->count; i++) {
+		if (order->list[i] == m)
+			return 1;
+	}
+	return 0;
+}
+
+/* Drivers may share modules: the tree has each once. */
+static int add_module(struct loading *l, const struct module *m, struct buffer *text)
+{
+	struct arena *a = &l->tree->arena;
+	const char *path = arena_printf(a, "lib/modules/%s.ko", m->name);
+	const void *bytes;
+
+	buffer_printf(text, "/%s\n", path);
+	if (tree_find(l->tree, path))
+		return 0;
+	bytes = kernel_load_module(l->kernel, m, a, l->diag);
+	return bytes && tree_add_text(l->tree, path, bytes, m->size, 0644,
+				&l->plan->place, l->diag)
+		       ? 0
+		       : -1;
+}
+
+static int add_modules(struct loading *l, const struct order *order,
+	const struct order *but, struct buffer *text)
+{
+	for (size_t i = 0; i < order->count; i++) {
+		if (!(but && holds(but, order->list[i])) &&
+			add_module(l, order->list[i], text) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of a driver that is part of the kernel, or always loaded, nothing is written. */
+static int add_driver(struct loading *l, const char *name, const struct order *always,
+	struct buffer *text)
+{
+	const struct module *m = modules_find(&l->kernel->modules, name);
+	struct order order;
+
+	if (find_order(l, &name, 1, &order) < 0)
+		return -1;
+	if (!m || holds(always, m))
+		return 0;
+	if (m->aliases.count == 0)
+		return place_fail(l->diag, &l->plan->place,
+			"no device asks for the driver %s: list it as one of the modules",
+			name);
+	for (size_t i = 0; i < m->aliases.count; i++)
+		buffer_printf(text, "%s\n", m->aliases.list[i]);
+	return add_modules(l, &order, always, text);
+}
+
+static int add_list(struct loading *l, const char *path, const struct buffer *text)
+{
+	char *bytes = arena_memdup(&l->tree->arena, text->bytes, text->size);
+
+	return tree_add_text(
+		       l->tree, path, bytes, text->size, 0644, &l->plan->place, l->diag)
+		       ? 0
+		       : -1;
+}
+
+static int add_drivers(struct loading *l, const struct order *always)
+{
+	CLEANUP(buffer_clear) struct buffer text = {0};
+
+	buffer_add(&text, "", 0);
+	for (size_t i = 0; i < l->plan->driver_count; i++) {
+		if (add_driver(l, l->plan->drivers[i], always, &text) < 0)
+			return -1;
+	}
+	return text.size > 0 ? add_list(l, "etc/drivers", &text) : 0;
 }
 
 int initrd_add_modules(
 	struct tree *t, const struct base_plan *plan, struct kernel *k, struct diag *d)
 {
-	CLEANUP(buffer_clear) struct buffer list = {0};
-	struct diag problems = {0};
-	const struct module **order;
-	size_t count;
+	CLEANUP(buffer_clear) struct buffer text = {0};
+	struct loading l = {.tree = t, .plan = plan, .kernel = k, .diag = d};
+	struct order always;
 
-	if (modules_order(&k->modules, plan->modules, plan->module_count, &order, &count,
-		    &problems) < 0)
-		return place_fail_all(d, &plan->place, &problems);
-	buffer_add(&list, "", 0);
-	for (size_t i = 0; i < count; i++) {
-		if (add_module(t, plan, k, order[i], &list, d) < 0)
-			return -1;
-	}
-	return tree_add_text(t, "etc/modules",
-		       arena_memdup(&t->arena, list.bytes, list.size), list.size, 0644,
-		       &plan->place, d)
-		       ? 0
-		       : -1;
+	buffer_add(&text, "", 0);
+	if (find_order(&l, plan->modules, plan->module_count, &always) < 0 ||
+		add_modules(&l, &always, NULL, &text) < 0 ||
+		add_list(&l, "etc/modules", &text) < 0)
+		return -1;
+	return add_drivers(&l, &always);
 }

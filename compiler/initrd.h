@@ -30,8 +30,9 @@ int initrd_add_files(struct tree *t, const struct base_plan *plan,
 int initrd_add_members(
 	struct tree *t, const struct base_plan *plan, struct supply *s, struct diag *d);
 
-/* Adds /lib/modules/NAME.ko for the plan's modules and what they depend on, and their
- * order in /etc/modules. */
+/* Adds /lib/modules/NAME.ko for the plan's modules and drivers and what they depend on;
+ * the modules' order in /etc/modules; the drivers' aliases and modules in /etc/drivers.
+ */
 int initrd_add_modules(
 	struct tree *t, const struct base_plan *plan, struct kernel *k, struct diag *d);
 

@@ -76,6 +76,22 @@ static void read_softdep(struct arena *a, struct module *module, const char *tex
 	}
 }
 
+/* An alias of a device, not of a file system or the like, and one that a line of text
+ * can hold. */
+static int is_device_alias(const char *alias)
+{
+	const char *colon = strchr(alias, ':');
+
+	if (!colon || colon == alias || *alias == '/' || *alias == '#' ||
+		strncmp(alias, "devname:", 8) == 0)
+		return 0;
+	for (; *alias; alias++) {
+		if (*alias <= ' ' || *alias > '~')
+			return 0;
+	}
+	return 1;
+}
+
 static void read_entry(struct arena *a, struct module *module, const char *entry)
 {
 	const char *value = strchr(entry, '=');
@@ -85,6 +101,9 @@ static void read_entry(struct arena *a, struct module *module, const char *entry
 		split(a, value + 1, strlen(value + 1), ",", &module->depends);
 	else if (length == 7 && strncmp(entry, "softdep", length) == 0)
 		read_softdep(a, module, value + 1);
+	else if (length == 5 && strncmp(entry, "alias", length) == 0 &&
+		 is_device_alias(value + 1))
+		add_name(a, &module->aliases, value + 1);
 }
 
 /* NUL-terminated "key=value" entries; the copy ends the last one, whatever the file says.
@@ -166,12 +185,17 @@ void modules_finish(struct modules *m)
 		qsort(m->list, m->count, sizeof(*m->list), compare);
 }
 
-static struct module *find(struct modules *m, const char *name)
+static struct module *find(const struct modules *m, const char *name)
 {
 	struct module key = {.name = name};
 
 	return m->count > 0 ? bsearch(&key, m->list, m->count, sizeof(key), compare)
 			    : NULL;
+}
+
+const struct module *modules_find(struct modules *m, const char *name)
+{
+	return find(m, name_of(&m->arena, name, strlen(name)));
 }
 
 static int is_builtin(const struct modules *m, const char *name)

@@ -18,6 +18,7 @@ struct module_names {
 struct module {
 	const char *name;	     /* with "_" */
 	struct module_names depends; /* must be loaded before it */
+	struct module_names aliases; /* patterns of the devices that it drives */
 	struct module_names
 		before; /* softdep: should be loaded before, where it exists */
 	struct module_names after;
@@ -42,6 +43,9 @@ struct module *modules_add(struct modules *m, const char *path, const void *byte
 void modules_add_builtin(struct modules *m, const char *text, size_t size);
 /* Ends adding. */
 void modules_finish(struct modules *m);
+
+/* The module of this name, or NULL. */
+const struct module *modules_find(struct modules *m, const char *name);
 
 /* The named modules and all that they depend on, each once, dependencies first. Names
  * that are built in are left out. The order belongs to m. */

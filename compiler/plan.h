@@ -89,6 +89,8 @@ struct base_plan {
 	const char *kernel_package; /* "linux-image-cloud-amd64" */
 	const char *const *modules; /* names without .ko, their dependencies left out */
 	size_t module_count;
+	const char *const *drivers; /* modules that are loaded where a device asks */
+	size_t driver_count;
 	struct items initrd;
 	const char *append; /* the kernel's command line */
 	int64_t epoch;

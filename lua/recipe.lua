@@ -372,6 +372,7 @@ function read_base(context, tag)
 	end
 	plan.kernel = kernel
 	plan.modules = r:texts("modules")
+	plan.drivers = r:texts("drivers")
 	r:get("initrd", "", any)
 	plan.initrd = read_section(context, tag, "initrd", true)
 	plan.append = r:text("append", "console=ttyS0 quiet panic=-1")
