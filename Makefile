@@ -74,6 +74,7 @@ COMPILER_SOURCES := \
 	compiler/sandbox.c \
 	compiler/scan.c \
 	compiler/script.c \
+	compiler/site.c \
 	compiler/source.c \
 	compiler/store.c \
 	compiler/supply.c \
@@ -240,6 +241,7 @@ HOST_TESTS := \
 	test_classify \
 	test_extract \
 	test_host_manifest \
+	test_jail \
 	test_port \
 	test_record \
 	test_text
