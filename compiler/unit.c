@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "unit.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +9,6 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "common/workdir.h"
 #include "ext4.h"
 #include "iso.h"
 #include "manifest.h"
@@ -19,6 +16,7 @@
 #include "reasons.h"
 #include "runtime/unit.h"
 #include "script.h"
+#include "site.h"
 #include "tree.h"
 
 /* One file of the unit: how it is found to be the same, and how it is made. */
@@ -47,9 +45,7 @@ struct build {
 	struct artifact *isos;
 	char *keep_iso;
 	struct old_unit old;
-	int old_fd;    /* the unit's folder as it is, or -1 */
-	int parent_fd; /* the folder that holds it */
-	const char *path, *name;
+	struct site site;
 };
 
 /* The files of the app disk. */
@@ -164,7 +160,7 @@ static int is_there(const struct build *b, const char *path, uint64_t size_bytes
 {
 	struct stat st;
 
-	return fstatat(b->old_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(b->site.folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == size_bytes;
 }
 
@@ -207,55 +203,18 @@ static void find_kept_isos(struct build *b)
 					 b->isos[i].size_bytes);
 }
 
-static int open_places(struct build *b, struct diag *d)
-{
-	char *slash = strrchr(b->path, '/');
-	const char *parent =
-		slash ? arena_printf(&b->arena, "%.*s",
-				slash == b->path ? 1 : (int)(slash - b->path), b->path)
-		      : ".";
-
-	b->name = slash ? slash + 1 : b->path;
-	if (!b->options->dry_run && file_make_folders(parent, d) < 0)
-		return -1;
-	b->parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->parent_fd < 0 && !(b->options->dry_run && errno == ENOENT))
-		return diag_fail_errno(d, "%s", parent);
-	b->old_fd = openat(b->parent_fd, b->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->old_fd < 0 && errno != ENOENT && b->parent_fd >= 0)
-		return diag_fail_errno(d, "%s", b->path);
-	return 0;
-}
-
-/* 1 where the folder holds nothing at all. */
-static int is_empty(int fd)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	int entries = 0;
-
-	if (!dir) {
-		file_close(&copy);
-		return 0;
-	}
-	while (readdir(dir))
-		entries++;
-	closedir(dir);
-	return entries <= 2;
-}
-
 /* A folder that is no unit is somebody's: it is not ours to replace. */
 static int check_old_folder(struct build *b, struct diag *d)
 {
-	if (b->old_fd < 0)
+	if (b->site.folder < 0)
 		return 0;
-	old_unit_read(&b->old, b->old_fd);
-	if (b->old.root || is_empty(b->old_fd) ||
-		faccessat(b->old_fd, WU_MANIFEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	old_unit_read(&b->old, b->site.folder);
+	if (b->old.root || site_is_empty(&b->site) ||
+		faccessat(b->site.folder, WU_MANIFEST, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	return diag_fail(d,
 		"%s: exists and is no unit: remove it, or name another place with -o",
-		b->path);
+		b->site.path);
 }
 
 static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d)
@@ -290,7 +249,7 @@ static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 
 	if (p->keep)
 		return file_link_or_copy(
-			b->old_fd, p->artifact.path, dirfd, p->artifact.path, d);
+			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
 	if (p->text)
 		return file_create(
 			dirfd, p->artifact.path, p->text->bytes, p->text->size, mode, d);
@@ -311,7 +270,7 @@ static int make_iso(
 
 	iso_path(path, s->instances[i].id);
 	if (b->keep_iso[i])
-		return file_link_or_copy(b->old_fd, path, dirfd, path, d);
+		return file_link_or_copy(b->site.folder, path, dirfd, path, d);
 	params_render_files(s, &s->instances[i], &scratch, files);
 	rc = iso_write(w, dirfd, path, files, PARAMS_FILES, b->isos[i].sha256,
 		&b->isos[i].size_bytes, d);
@@ -364,68 +323,6 @@ static int make_folders(int dirfd, struct diag *d)
 	return 0;
 }
 
-/* What the user put into the old folder moves along: it is not ours to delete. */
-static void carry_over(struct build *b, int from, int to)
-{
-	int copy = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *e;
-
-	if (!dir) {
-		file_close(&copy);
-		return;
-	}
-	while ((e = readdir(dir))) {
-		int ours = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-			   strcmp(e->d_name, WU_MANIFEST) == 0 ||
-			   strcmp(e->d_name, WU_PARAMS_FOLDER) == 0 ||
-			   strcmp(e->d_name, WU_BASE_FOLDER) == 0 ||
-			   json_object_get(b->old.files, e->d_name);
-
-		if (!ours)
-			(void)!renameat2(
-				from, e->d_name, to, e->d_name, RENAME_NOREPLACE);
-	}
-	closedir(dir);
-}
-
-/* Some filesystems cannot exchange two names: then the old unit steps aside first. A host
- * that dies between the two renames leaves it whole, under the hidden name. */
-static int step_aside(struct build *b, struct workdir *w)
-{
-	char *aside = memory_printf("%s.old", w->name);
-	int rc = renameat(b->parent_fd, b->name, b->parent_fd, aside);
-
-	if (rc == 0 && renameat(w->parent, w->name, b->parent_fd, b->name) < 0) {
-		(void)!renameat(b->parent_fd, aside, b->parent_fd, b->name);
-		rc = -1;
-	} else if (rc == 0) {
-		rc = renameat(b->parent_fd, aside, w->parent, w->name);
-	}
-	free(aside);
-	return rc;
-}
-
-/* The finished folder takes the unit's name; the old one, if any, goes. */
-static int publish(struct build *b, struct workdir *w, struct diag *d)
-{
-	int rc = renameat2(w->parent, w->name, b->parent_fd, b->name,
-		b->old_fd < 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE);
-
-	if (rc < 0 && errno == EINVAL)
-		rc = b->old_fd < 0 ? renameat(w->parent, w->name, b->parent_fd, b->name)
-				   : step_aside(b, w);
-	if (rc < 0)
-		return diag_fail_errno(d, "%s", b->path);
-	if (b->old_fd >= 0) {
-		carry_over(b, b->old_fd, w->fd);
-		file_remove_tree(w->parent, w->name, d);
-	}
-	if (fsync(b->parent_fd) < 0)
-		return diag_fail_errno(d, "%s", b->path);
-	return 0;
-}
-
 static int make_all(struct build *b, int dirfd, struct diag *d)
 {
 	if (fchmod(dirfd, 0755) < 0 || make_folders(dirfd, d) < 0)
@@ -436,27 +333,23 @@ static int make_all(struct build *b, int dirfd, struct diag *d)
 	if (make_isos(b, dirfd, d) < 0)
 		return -1;
 	render_manifest(b);
-	/* One syncfs for thousands of small files; it reports their write errors too. */
-	if (syncfs(dirfd) < 0)
-		return diag_fail_errno(d, "%s", b->path);
 	if (file_create(
 		    dirfd, WU_MANIFEST, b->manifest.bytes, b->manifest.size, 0644, d) < 0)
 		return -1;
-	return fsync(dirfd) < 0 ? diag_fail_errno(d, "%s", b->path) : 0;
+	/* One syncfs for thousands of small files; it reports their write errors too. */
+	return syncfs(dirfd) < 0 ? diag_fail_errno(d, "%s", b->site.path) : 0;
 }
 
 static int make_unit(struct build *b, struct diag *d)
 {
-	char *prefix = memory_printf(".%s.wuc-", b->name);
 	struct workdir w;
-	int rc = workdir_make(&w, b->parent_fd, prefix, d);
+	int rc = site_make(&b->site, &w, d);
 
-	free(prefix);
 	if (rc < 0)
 		return -1;
 	rc = make_all(b, w.fd, d);
 	if (rc == 0)
-		rc = publish(b, &w, d);
+		rc = site_publish(&b->site, &w, d);
 	if (rc == 0)
 		workdir_close(&w);
 	else
@@ -479,7 +372,7 @@ static int is_up_to_date(struct build *b)
 		if (!b->keep_iso[i])
 			return 0;
 	render_manifest(b);
-	old = file_read(b->old_fd, WU_MANIFEST, b->manifest.size, &size, &ignored);
+	old = file_read(b->site.folder, WU_MANIFEST, b->manifest.size, &size, &ignored);
 	same = old && size == b->manifest.size &&
 	       memcmp(old, b->manifest.bytes, size) == 0;
 	free(old);
@@ -496,7 +389,7 @@ static void report_build(struct build *b)
 		.plan = b->plan,
 		.base = b->base,
 		.old = &b->old,
-		.old_fd = b->old_fd,
+		.old_fd = b->site.folder,
 		.listing = &b->listing,
 	};
 
@@ -517,10 +410,11 @@ static void report_build(struct build *b)
 		r->inputs[i] = arena_strdup(&r->arena, b->tree.inputs[i]);
 }
 
-static int build(struct build *b, struct diag *d)
+static int build(struct build *b, const char *path, struct diag *d)
 {
-	if (scan_app(b, d) < 0 || open_places(b, d) < 0 || check_old_folder(b, d) < 0 ||
-		plan_parts(b, d) < 0)
+	if (scan_app(b, d) < 0 ||
+		site_open(&b->site, path, b->options->dry_run, &b->arena, d) < 0 ||
+		check_old_folder(b, d) < 0 || plan_parts(b, d) < 0)
 		return -1;
 	find_kept_parts(b);
 	find_kept_isos(b);
@@ -529,7 +423,7 @@ static int build(struct build *b, struct diag *d)
 		/* make(1) goes by time: the unit is now as new as what it was made from.
 		 */
 		if (!b->options->dry_run)
-			(void)!utimensat(b->old_fd, WU_MANIFEST, NULL, 0);
+			(void)!utimensat(b->site.folder, WU_MANIFEST, NULL, 0);
 		return 0;
 	}
 	if (b->report->made == 0)
@@ -554,19 +448,13 @@ int unit_build(const struct plan *plan, const char *recipe_sha256,
 		.base = base,
 		.options = o,
 		.report = report,
-		.old_fd = -1,
-		.parent_fd = -1,
+		.site = SITE_NONE,
 	};
-	size_t length = strlen(path);
 	int rc;
 
 	*report = (struct unit_report){0};
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	b.path = arena_memdup(&b.arena, path, length);
-	rc = build(&b, d);
-	file_close(&b.old_fd);
-	file_close(&b.parent_fd);
+	rc = build(&b, path, d);
+	site_close(&b.site);
 	old_unit_clear(&b.old);
 	buffer_clear(&b.listing);
 	buffer_clear(&b.script);
