@@ -72,6 +72,9 @@ return base {
 	-- What QEMU's virtio disks, port and entropy need, no more: each module costs every
 	-- boot some milliseconds. ext4 is part of this kernel.
 	modules = { "virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "isofs" },
+	-- A machine may have these, or not: the network, disks on SCSI and IDE. (This kernel
+	-- has no driver for SATA; NVMe is part of it.)
+	drivers = { "virtio_net", "virtio_scsi", "ata_piix", "sd_mod", "sr_mod" },
 	initrd = files,
 	append = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests",
 }
