@@ -9,26 +9,33 @@
 
 #define LISTING_LIMIT_BYTES ((size_t)1 << 30)
 
-/* One line of an mtree listing: its path up to the first blank, then what it says. */
+/* One file of an mtree listing: its path up to the first blank, then what the line says,
+ * and the comment lines after it, which hold its attributes. */
 struct entry {
 	const char *line;
 	size_t path_size, size;
 };
 
+static const char *next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	return end ? end + 1 : line + strlen(line);
+}
+
 /* Reads the next line that describes a file; 0 at the end. */
 static int next_entry(const char **text, struct entry *e)
 {
 	while (**text) {
-		const char *end = strchr(*text, '\n');
-
 		e->line = *text;
-		e->size = end ? (size_t)(end - *text) : strlen(*text);
-		*text += e->size + (end ? 1 : 0);
-		e->path_size = 0;
-		while (e->path_size < e->size && e->line[e->path_size] != ' ')
-			e->path_size++;
-		if (e->line[0] == '.' && e->path_size > 1)
-			return 1;
+		e->path_size = strcspn(e->line, " \n");
+		*text = next_line(*text);
+		if (e->line[0] != '.' || e->path_size < 2)
+			continue;
+		while (**text == '#')
+			*text = next_line(*text);
+		e->size = (size_t)(*text - e->line);
+		return 1;
 	}
 	return 0;
 }
@@ -105,6 +112,8 @@ static size_t compare_listings(
 
 static void add_app(struct buffer *b, const struct reasons_input *in)
 {
+	json_int_t old_epoch =
+		json_integer_value(json_object_get(in->old->root, "epoch"));
 	struct diag ignored = {0};
 	size_t size;
 	char *old = file_read(
@@ -112,10 +121,10 @@ static void add_app(struct buffer *b, const struct reasons_input *in)
 
 	if (!old)
 		buffer_printf(b, "%s: the old unit has no listing of it\n", WU_APP_IMAGE);
+	else if (old_epoch != in->plan->epoch) /* every line of the listing has it */
+		buffer_printf(b, "%s: the time stamp changed\n", WU_APP_IMAGE);
 	else if (!compare_listings(b, old, in->listing->bytes))
-		buffer_printf(b,
-			"%s: it is missing or damaged, or its size or time stamp "
-			"changed\n",
+		buffer_printf(b, "%s: its size changed, or it is missing or damaged\n",
 			WU_APP_IMAGE);
 	free(old);
 	diag_clear(&ignored);
@@ -151,16 +160,25 @@ void reasons_add_part(
 			"%s: the machine, the base or wuc changed, or it is missing\n",
 			path);
 	else if (strcmp(path, WU_OUTPUT_IMAGE) == 0)
-		buffer_printf(b, "%s: its size or time stamp changed, or it is missing\n",
+		buffer_printf(b,
+			"%s: its size or time stamp changed, or it is missing or "
+			"damaged\n",
 			path);
 	/* The listing follows the app disk, which has said why. */
+}
+
+static void add_count(struct buffer *b, size_t count, const char *one, const char *more)
+{
+	if (count)
+		buffer_printf(b, "%s: %zu %s\n", WU_PARAMS_FOLDER, count,
+			count == 1 ? one : more);
 }
 
 void reasons_add_isos(struct buffer *b, const struct reasons_input *in, const char *kept,
 	const char *iso_key)
 {
 	const struct sweep *s = &in->plan->sweep;
-	size_t fresh = 0, again = 0, known = 0;
+	size_t fresh = 0, again = 0, known = 0, gone;
 
 	for (size_t i = 0; i < s->instance_count; i++) {
 		struct artifact old;
@@ -170,15 +188,13 @@ void reasons_add_isos(struct buffer *b, const struct reasons_input *in, const ch
 		fresh += !had;
 		again += had && !kept[i];
 	}
-	if (fresh)
-		buffer_printf(b, "%s: %zu new instances\n", WU_PARAMS_FOLDER, fresh);
-	if (json_object_size(in->old->isos) > known)
-		buffer_printf(b, "%s: %zu instances are gone\n", WU_PARAMS_FOLDER,
-			json_object_size(in->old->isos) - known);
+	gone = json_object_size(in->old->isos) - known;
+	add_count(b, fresh, "instance is new", "instances are new");
+	add_count(b, gone, "instance is gone", "instances are gone");
 	if (again && strcmp(old_unit_text(in->old, NULL, "iso_key"), iso_key) != 0)
-		buffer_printf(b, "%s: %zu CDs with another time stamp\n",
-			WU_PARAMS_FOLDER, again);
-	else if (again)
-		buffer_printf(b, "%s: %zu CDs are missing or damaged\n", WU_PARAMS_FOLDER,
-			again);
+		add_count(b, again, "CD has another time stamp",
+			"CDs have another time stamp");
+	else
+		add_count(b, again, "CD is missing or damaged",
+			"CDs are missing or damaged");
 }

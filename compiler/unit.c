@@ -317,9 +317,13 @@ static void render_manifest(struct build *b)
 
 static int make_folders(int dirfd, struct diag *d)
 {
-	if (mkdirat(dirfd, WU_PARAMS_FOLDER, 0755) < 0 ||
-		mkdirat(dirfd, WU_BASE_FOLDER, 0755) < 0)
-		return diag_fail_errno(d, "%s", WU_PARAMS_FOLDER);
+	static const char *const names[] = {WU_PARAMS_FOLDER, WU_BASE_FOLDER};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names);
+		i++) /* whatever the umask */
+		if (mkdirat(dirfd, names[i], 0755) < 0 ||
+			fchmodat(dirfd, names[i], 0755, 0) < 0)
+			return diag_fail_errno(d, "%s", names[i]);
 	return 0;
 }
 
@@ -426,7 +430,7 @@ static int build(struct build *b, const char *path, struct diag *d)
 			(void)!utimensat(b->site.folder, WU_MANIFEST, NULL, 0);
 		return 0;
 	}
-	if (b->report->made == 0)
+	if (b->report->made == 0 && b->report->reasons.size == 0)
 		buffer_add_text(&b->report->reasons,
 			WU_MANIFEST ": what it says of the unit changed\n");
 	b->report->made++;

@@ -69,6 +69,7 @@ instances_of() {
 
 @test "the manifest is JSON that agrees with the files" {
 	local unit=$BATS_TEST_TMPDIR/unit path size sha
+	cd "$BATS_TEST_TMPDIR"
 	"$WUC" build -q -o "$unit" "$GOOD/grid.lua"
 	run jq -r '.format, .version, .name, .scripts[0], .parameters[0], (.instances | length)' "$unit/unit.json"
 	assert_output "$(printf '%s\n' workunit 1 grid 10-main a 6)"
