@@ -35,6 +35,16 @@ static void print_help(FILE *out)
 		out);
 }
 
+/* The exit status: what could not be printed is a failure too. */
+static int finish_output(int status)
+{
+	if ((fflush(stdout) < 0 || ferror(stdout)) && status == 0) {
+		perror("wuc: standard output");
+		status = EXIT_FAILED;
+	}
+	return status;
+}
+
 static int run_command(int argc, char **argv)
 {
 	struct diag d = {0};
@@ -51,11 +61,7 @@ static int run_command(int argc, char **argv)
 		status = commands[i].run(argc - 1, argv + 1, &d);
 		diag_print(&d, stderr, "wuc");
 		diag_clear(&d);
-		if ((fflush(stdout) < 0 || ferror(stdout)) && status == 0) {
-			perror("wuc: standard output");
-			status = EXIT_FAILED;
-		}
-		return status;
+		return finish_output(status);
 	}
 	fprintf(stderr, "wuc: no command '%s' (wuc --help lists them)\n", argv[1]);
 	return EXIT_USAGE;
@@ -72,11 +78,11 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
-		return 0;
+		return finish_output(0);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("wuc " WU_VERSION);
-		return 0;
+		return finish_output(0);
 	}
 	return run_command(argc, argv);
 }
