@@ -89,6 +89,20 @@ static int ask_version(struct qemu_program *p, int sandbox, struct diag *d)
 	return rc;
 }
 
+/* QEMU's small firmware for booting a kernel directly: it saves what SeaBIOS takes to
+ * look for other things to boot. */
+static char *find_bios(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+	char *path = memory_printf("%.*s/../share/qemu/qboot.rom",
+		slash ? (int)(slash - program) : 0, program);
+
+	if (slash && access(path, R_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
 int qemu_find(struct qemu_program *p, struct diag *d)
 {
 	const char *wanted = getenv("WURUN_QEMU");
@@ -108,12 +122,15 @@ int qemu_find(struct qemu_program *p, struct diag *d)
 		rc = ask_version(p, 0, d);
 	if (rc < 0)
 		qemu_forget(p);
+	else
+		p->bios = find_bios(p->path);
 	return rc;
 }
 
 void qemu_forget(struct qemu_program *p)
 {
 	free(p->path);
+	free(p->bios);
 	free(p->version);
 	free(p->number);
 	*p = (struct qemu_program){0};
@@ -157,6 +174,8 @@ static void add_machine(
 			"resourcecontrol=deny");
 	add_option(a, "-display", "none");
 	add_option(a, "-machine", "q35,accel=%s", qemu_accelerator_name(m->accelerator));
+	if (p->bios)
+		add_option(a, "-bios", "%s", p->bios);
 	add_option(a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max");
 	add_option(a, "-smp", "%u", m->cpus);
 	add_option(a, "-m", "%" PRIu64, (m->memory_bytes + (1 << 20) - 1) >> 20);

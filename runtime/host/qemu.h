@@ -19,6 +19,8 @@ struct qemu_program {
 	char *version; /* the first line of --version */
 	char *number;  /* "7.2.22" */
 	int sandbox;   /* it was built with seccomp */
+	char *bios; /* of qboot, which starts Linux at once; NULL: none beside this QEMU
+		     */
 };
 
 /* Looks for $WURUN_QEMU, or QEMU_PROGRAM in PATH, and asks it. Returns 0 or -1. */
