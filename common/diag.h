@@ -29,7 +29,8 @@ int diag_fail_errno(struct diag *d, const char *fmt, ...)
 int diag_fail_at(struct diag *d, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Adds a text that names its place by itself, printed without a program's name. Returns -1. */
+/* Adds a text that names its place by itself, printed without a program's name. Returns
+ * -1. */
 int diag_fail_text(struct diag *d, const char *text);
 
 /* Moves every line of `from` to the end of `to`; `from` is empty afterwards. */

@@ -355,8 +355,8 @@ static struct plan *decode_unit(lua_State *lua, struct arena *a)
 	return p;
 }
 
-void decode_plan(lua_State *lua, struct arena *a, struct plan **unit,
-	struct base_plan **base)
+void decode_plan(
+	lua_State *lua, struct arena *a, struct plan **unit, struct base_plan **base)
 {
 	const char *kind = get_text(lua, a, "kind");
 

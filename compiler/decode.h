@@ -11,7 +11,7 @@
 
 /* Reads the plan on top of the stack, which stays there. Exactly one of *unit and *base
  * is set. Raises a Lua error only for want of memory. */
-void decode_plan(lua_State *lua, struct arena *a, struct plan **unit,
-	struct base_plan **base);
+void decode_plan(
+	lua_State *lua, struct arena *a, struct plan **unit, struct base_plan **base);
 
 #endif

@@ -27,10 +27,10 @@ struct recipe_options {
 
 struct recipe {
 	struct arena arena;
-	struct plan *unit;      /* unit{…}, or NULL */
-	struct base_plan *base; /* base{…}, or NULL */
-	char sha256[DIGEST_HEX];      /* of the recipe's own text */
-	const char **inputs;	      /* files read: the recipe, includes, CSVs */
+	struct plan *unit;	 /* unit{…}, or NULL */
+	struct base_plan *base;	 /* base{…}, or NULL */
+	char sha256[DIGEST_HEX]; /* of the recipe's own text */
+	const char **inputs;	 /* files read: the recipe, includes, CSVs */
 	size_t input_count;
 	struct buffer notes; /* what the recipe printed */
 };
