@@ -247,6 +247,7 @@ HOST_TESTS := \
 	test_text
 
 GUEST_TESTS := \
+	test_drivers \
 	test_guest
 
 SAN := $(BUILD)/sanitized

@@ -218,6 +218,27 @@ static void reads_an_entry_without_its_end(void **state)
 	modules_clear(&m);
 }
 
+static void aliases_of_devices_are_kept(void **state)
+{
+	struct modules m = {0};
+	const struct module *found;
+
+	(void)state;
+	ADD(&m, "k/sd-mod.ko",
+		"alias=scsi:t-0x00*\0alias=block-major-8-*\0alias=devname:x\0"
+		"alias=fs-isofs\0alias=/a:b\0alias=#a:b\0alias=a b:c\0alias=a:\n\0"
+		"alias=:x\0alias=\0alias=pci:v00008086d*\0depends=");
+	modules_finish(&m);
+	found = modules_find(&m, "sd_mod");
+	assert_non_null(found);
+	assert_ptr_equal(found, modules_find(&m, "sd-mod"));
+	assert_int_equal(found->aliases.count, 2);
+	assert_string_equal(found->aliases.list[0], "scsi:t-0x00*");
+	assert_string_equal(found->aliases.list[1], "pci:v00008086d*");
+	assert_null(modules_find(&m, "sd"));
+	modules_clear(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +247,7 @@ int main(void)
 		cmocka_unit_test(soft_dependencies_surround),
 		cmocka_unit_test(circles),
 		cmocka_unit_test(what_is_built_in_is_left_out),
+		cmocka_unit_test(aliases_of_devices_are_kept),
 		cmocka_unit_test(survives_damaged_files),
 		cmocka_unit_test(reads_an_entry_without_its_end),
 	};
