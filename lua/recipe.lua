@@ -13,6 +13,7 @@ local where = require "where"
 local recipe = {}
 
 local DEFAULT_EPOCH = 946684800 -- 2000-01-01: late enough for every archive format
+local MOST_PROBLEMS = 100
 local name_pattern = "[%w][%w%._%-]*"
 
 -- What one run of a recipe knows: the host's functions, the sources read, tags, complaints.
@@ -21,10 +22,19 @@ local function new_context(host)
 	return {
 		host = host,
 		sources = {},  -- file -> its text
+		tokens = {},   -- file -> what where.tokens makes of it, once needed
 		running = {},  -- the files at work, the innermost last
 		tags = setmetatable({}, { __mode = "k" }),
 		problems = {},
+		left_out = 0,  -- how many more problems there were
 	}
+end
+
+local function tokens_of(context, file)
+	if not context.tokens[file] then
+		context.tokens[file] = where.tokens(context.sources[file] or "")
+	end
+	return context.tokens[file]
 end
 
 -- The place of the nearest caller that is recipe and not ours. `return word { … }` is a
@@ -38,7 +48,7 @@ local function calling_place(context, word)
 		elseif info.source:sub(1, 1) == "@" and info.currentline > 0 then
 			return info.source:sub(2), info.currentline
 		elseif info.istailcall and word then
-			local line = where.call(context.sources[innermost], word)
+			local line = where.call(tokens_of(context, innermost), word)
 			if line then
 				return innermost, line
 			end
@@ -61,7 +71,13 @@ local function path_text(path)
 	return out
 end
 
+-- Beyond MOST_PROBLEMS they are only counted: nobody reads them, and a sweep may have a
+-- million rows.
 local function add_problem(context, file, line, path, message)
+	if #context.problems >= MOST_PROBLEMS then
+		context.left_out = context.left_out + 1
+		return
+	end
 	local field = path_text(path)
 	context.problems[#context.problems + 1] = {
 		file = file, line = line,
@@ -71,7 +87,7 @@ end
 
 -- The line of a field: inside the constructor that holds it, or of the constructor.
 local function line_of(context, tag, path)
-	return where.line(context.sources[tag.file] or "", tag.line, path)
+	return where.line(tokens_of(context, tag.file), tag.line, tag.kind, path)
 end
 
 local function slice(list, from)
@@ -82,6 +98,9 @@ end
 -- of a constructor at the path's start, which has a better place to look from.
 local function complainer(context, tag, prefix)
 	return function(path, message, inner)
+		if #context.problems >= MOST_PROBLEMS then
+			return add_problem(context)
+		end
 		local full = table.move(path, 1, #path, #prefix + 1, table.move(prefix, 1, #prefix, 1, {}))
 		if not inner then
 			add_problem(context, tag.file, line_of(context, tag, full), full, message)
@@ -415,12 +434,13 @@ local function new_sweep_words(context, raise)
 	for _, kind in ipairs { "grid", "zip", "list" } do
 		words[kind] = function(spec)
 			local file, line = calling_place(context, kind)
-			local tag = { file = file, line = line }
+			local tag = { kind = kind, file = file, line = line }
 			if not text.is_plain(spec) then
 				raise(("%s: expected a table, found %s"):format(kind, text.show(spec)), kind)
 			end
 			return sweep[kind](spec, function(path, message)
-				add_problem(context, file, line_of(context, tag, path),
+				local shown = #context.problems < MOST_PROBLEMS
+				add_problem(context, file, shown and line_of(context, tag, path) or line,
 					{ "params", table.unpack(path) }, message)
 			end)
 		end
@@ -540,7 +560,13 @@ function recipe.evaluate(host)
 	text.sort(context.problems, function(a, b)
 		return a.file == b.file and a.line < b.line
 	end)
-	return #context.problems == 0 and plan or nil, sorted_problems(context.problems)
+	local problems = sorted_problems(context.problems)
+	if context.left_out > 0 then
+		problems[#problems + 1] = {
+			file = host.name, line = 0, text = ("%d more mistakes are not shown"):format(context.left_out),
+		}
+	end
+	return #problems == 0 and plan or nil, problems
 end
 
 return recipe

@@ -32,9 +32,26 @@ local function quoted_end(source, at)
 	return #source
 end
 
--- The source as a list of { text, line }; comments and white space are left out.
-local function tokens_of(source)
-	local tokens, line, at, _ = {}, 1, 1, nil
+-- Notes for each opening bracket which one closes it: the last token where none does.
+local function close_brackets(tokens)
+	local open = {}
+	for i, token in ipairs(tokens) do
+		if closers[token.text] then
+			open[#open + 1] = i
+		elseif #open > 0 and closers[tokens[open[#open]].text] == token.text then
+			tokens.closing[table.remove(open)] = i
+		end
+	end
+	for _, i in ipairs(open) do
+		tokens.closing[i] = #tokens
+	end
+end
+
+-- The source as a list of { text, line }; comments and white space are left out. With it
+-- go the first token of each line, the closing of each bracket, and room for what
+-- fields_of finds.
+function where.tokens(source)
+	local tokens, line, at, _ = { first = {}, closing = {}, fields = {} }, 1, 1, nil
 	while at <= #source do
 		local stop
 		local start = at
@@ -59,29 +76,15 @@ local function tokens_of(source)
 		local text = source:sub(start, stop)
 		if kept then
 			tokens[#tokens + 1] = { text = text, line = line }
+			tokens.first[line] = tokens.first[line] or #tokens
 		end
 		local _, newlines = text:gsub("\n", "")
 		line = line + newlines
 		at = stop + 1
 	end
+	close_brackets(tokens)
+	tokens.lines = line
 	return tokens
-end
-
--- The index of the bracket that closes the one at i.
-local function matching(tokens, i)
-	local open, close, depth = tokens[i].text, closers[tokens[i].text], 0
-	while tokens[i] do
-		if tokens[i].text == open then
-			depth = depth + 1
-		elseif tokens[i].text == close then
-			depth = depth - 1
-			if depth == 0 then
-				return i
-			end
-		end
-		i = i + 1
-	end
-	return #tokens
 end
 
 local function key_at(tokens, i)
@@ -95,10 +98,13 @@ local function key_at(tokens, i)
 	return nil, i
 end
 
--- Calls each(key, line, first token of the value) for the fields of the table at i.
-local function each_field(tokens, i, each)
-	local stop = matching(tokens, i)
-	local position = 0
+-- The fields of the table at i: key -> { line, first token of the value }.
+local function fields_of(tokens, i)
+	if tokens.fields[i] then
+		return tokens.fields[i]
+	end
+	local fields, position, stop = {}, 0, tokens.closing[i]
+	tokens.fields[i] = fields
 	i = i + 1
 	while i < stop do
 		local line = tokens[i].line
@@ -107,13 +113,14 @@ local function each_field(tokens, i, each)
 			position = position + 1
 			key = position
 		end
-		each(key, line, value)
+		fields[key] = { line = line, value = value }
 		i = value
 		while i < stop and tokens[i].text ~= "," and tokens[i].text ~= ";" do
-			i = closers[tokens[i].text] and matching(tokens, i) + 1 or i + 1
+			i = (tokens.closing[i] or i) + 1
 		end
 		i = i + 1
 	end
+	return fields
 end
 
 -- The table constructor in the value that starts at i, or nil: `{`, `name {`, `name({`.
@@ -128,38 +135,44 @@ local function table_at(tokens, i)
 	return nil
 end
 
--- The line of the field at `path` (names and positions) inside the table constructor that
--- stands at or after `line`. The second result says whether all of the path was found.
-function where.line(source, line, path)
-	local tokens = tokens_of(source)
-	local at
-	for i, token in ipairs(tokens) do
-		if token.text == "{" and token.line >= line then
-			at = i
+-- The table that a call of `word` on this line is given: its `{`, or nil.
+local function table_of_call(tokens, line, word)
+	local start, first = line, nil
+	while start <= tokens.lines and not tokens.first[start] do
+		start = start + 1
+	end
+	for i = tokens.first[start] or #tokens + 1, #tokens do
+		if first and tokens[i].line > line then
 			break
+		elseif tokens[i].text == "{" then
+			local before = tokens[i - 1] and tokens[i - 1].text == "(" and i - 2 or i - 1
+			if tokens[before] and tokens[before].text == word then
+				return i
+			end
+			first = first or i
 		end
 	end
-	for depth, name in ipairs(path) do
-		local found_line, found_value
-		if at then
-			each_field(tokens, at, function(key, key_line, value)
-				if key == name then
-					found_line, found_value = key_line, value
-				end
-			end)
-		end
-		if not found_line then
-			return line, false
-		end
-		line = found_line
-		at = depth < #path and table_at(tokens, found_value) or nil
-	end
-	return line, true
+	return first
 end
 
--- The line of the last call of `name` in the source, or nil.
-function where.call(source, name)
-	local tokens, line = tokens_of(source), nil
+-- The line of the field at `path` (names and positions) inside the table that the call of
+-- `word` at `line` is given; of what is around it where the path leads nowhere.
+function where.line(tokens, line, word, path)
+	local at = table_of_call(tokens, line, word)
+	for depth, name in ipairs(path) do
+		local field = at and fields_of(tokens, at)[name]
+		if not field then
+			return line
+		end
+		line = field.line
+		at = depth < #path and table_at(tokens, field.value) or nil
+	end
+	return line
+end
+
+-- The line of the last call of `name`, or nil.
+function where.call(tokens, name)
+	local line
 	for i, token in ipairs(tokens) do
 		local after = tokens[i + 1]
 		if token.text == name and after and after.text:find("^[{(\"'%[]") then

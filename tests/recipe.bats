@@ -268,6 +268,21 @@ b" recipe.lua
 	assert_line --index 0 'wuc: --set: expected name=value, found "word"'
 }
 
+@test "of very many mistakes the first hundred are shown" {
+	cd "$BATS_TEST_TMPDIR"
+	cat >recipe.lua <<-'EOF'
+		local rows = {}
+		for i = 1, 20000 do
+			rows[i] = i % 2
+		end
+		return unit { command = "true", params = list(rows) }
+	EOF
+	run "$WUC" check recipe.lua
+	assert_failure 1
+	assert_equal "${#lines[@]}" 101
+	assert_line --index 100 "recipe.lua: 19900 more mistakes are not shown"
+}
+
 @test "a file that cannot be read is named" {
 	[ "$(id -u)" -ne 0 ] || skip "lacks a user who is not root"
 	cd "$BATS_TEST_TMPDIR"
