@@ -188,6 +188,24 @@ void drivers_read(struct drivers *d)
 			NULL);
 }
 
+int drivers_are_on(const struct drivers *d, const char *bus)
+{
+	size_t length = strlen(bus);
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct driver *driver = &d->list[i];
+
+		if (driver->state != DRIVER_IDLE)
+			continue;
+		for (size_t at = driver->aliases; at < driver->modules;
+			at = next_line(d, at))
+			if (!strncmp(d->text + at, bus, length) &&
+				d->text[at + length] == ':')
+				return 1;
+	}
+	return 0;
+}
+
 static int ask_device(int devices, const char *name, void *context)
 {
 	char path[FOLDER_NAME + 16], modalias[1024];
@@ -208,6 +226,8 @@ static int ask_bus(int buses, const char *name, void *context)
 	struct text t = TEXT_IN(path);
 	int devices;
 
+	if (!drivers_are_on(context, name))
+		return 0;
 	text_add(&t, name);
 	text_add(&t, "/devices");
 	devices = openat(buses, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -218,20 +238,12 @@ static int ask_bus(int buses, const char *name, void *context)
 	return 0;
 }
 
-static int are_left(const struct drivers *d)
-{
-	for (size_t i = 0; i < d->count; i++)
-		if (d->list[i].state == DRIVER_IDLE)
-			return 1;
-	return 0;
-}
-
 void drivers_load(struct drivers *d)
 {
 	int loaded = 1, buses;
 	const char *path;
 
-	while (loaded && are_left(d)) {
+	while (loaded && d->count) {
 		loaded = 0;
 		buses = open(BUSES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (buses < 0)

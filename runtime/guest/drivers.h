@@ -23,6 +23,9 @@ struct drivers {
  */
 int drivers_parse(struct drivers *d, size_t size);
 
+/* 1 where a driver that is not loaded has an alias that begins with "BUS:". */
+int drivers_are_on(const struct drivers *d, const char *bus);
+
 /* Notes which drivers the device with this modalias asks for. */
 void drivers_want(struct drivers *d, const char *modalias);
 

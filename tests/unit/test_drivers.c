@@ -135,6 +135,22 @@ static void patterns_match_as_those_of_the_shell(void **state)
 	}
 }
 
+static void buses_are_those_of_the_drivers_left(void **state)
+{
+	struct drivers *d = start(state);
+
+	assert_int_equal(parse(d, good), 0);
+	assert_true(drivers_are_on(d, "virtio"));
+	assert_true(drivers_are_on(d, "pci"));
+	assert_true(drivers_are_on(d, "scsi"));
+	assert_false(drivers_are_on(d, "pc"));
+	assert_false(drivers_are_on(d, "pci_express"));
+	assert_false(drivers_are_on(d, "acpi"));
+	assert_loads(d, "scsi:t-0x05", "/scsi /cdrom /sr");
+	assert_false(drivers_are_on(d, "scsi"));
+	assert_true(drivers_are_on(d, "virtio"));
+}
+
 static void odd_files(void **state)
 {
 	struct drivers *d = start(state);
@@ -204,6 +220,7 @@ int main(void)
 		TEST(what_is_asked_for_is_loaded_once),
 		TEST(an_order_is_kept),
 		TEST(patterns_match_as_those_of_the_shell),
+		TEST(buses_are_those_of_the_drivers_left),
 		TEST(odd_files),
 		TEST(more_drivers_than_fit),
 		TEST(a_file_of_the_full_size),
