@@ -176,7 +176,10 @@ static void add_machine(
 	add_option(a, "-machine", "q35,accel=%s", qemu_accelerator_name(m->accelerator));
 	if (p->bios)
 		add_option(a, "-bios", "%s", p->bios);
-	add_option(a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max");
+	/* TCG copies by `rep movsb` byte for byte; told that it is not fast, a kernel
+	 * copies eight at a time, and boots in 5 % less. */
+	add_option(
+		a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max,erms=off");
 	add_option(a, "-smp", "%u", m->cpus);
 	add_option(a, "-m", "%" PRIu64, (m->memory_bytes + (1 << 20) - 1) >> 20);
 	add_option(a, "-kernel", "/proc/self/fd/%d", m->kernel);
