@@ -138,6 +138,25 @@ assert_store_clean() {
 	done <"$DIR/x/etc/modules"
 	[ "$(grep -n '/virtio\.ko' "$DIR/x/etc/modules" | cut -d: -f1)" -lt \
 		"$(grep -n '/virtio_blk\.ko' "$DIR/x/etc/modules" | cut -d: -f1)" ]
+	grep -qx 'virtio:d00000001v\*' "$DIR/x/etc/drivers"
+	while read -r module; do
+		assert_file_exists "$DIR/x$module"
+		run -1 grep -x "$module" "$DIR/x/etc/modules"
+	done < <(grep ^/ "$DIR/x/etc/drivers")
+	[ "$(grep -n '/scsi_mod\.ko' "$DIR/x/etc/drivers" | head -n 1 | cut -d: -f1)" -lt \
+		"$(grep -n '/sd_mod\.ko' "$DIR/x/etc/drivers" | cut -d: -f1)" ]
+}
+
+@test "base: drivers that cannot be are refused at the recipe's line" {
+	need_packages
+	sed -i 's/drivers = {.*/drivers = { "virtio_blk", "ext4", "libata" },/' "$WUC_RECIPES/mini.lua"
+	run offline "$WUC" base build mini
+	assert_failure 1
+	assert_output --regexp 'mini\.lua:[0-9]+: base: no device asks for the driver libata: list it as one of the modules'
+	sed -i 's/"libata"/"no_such"/' "$WUC_RECIPES/mini.lua"
+	run offline "$WUC" base build mini
+	assert_failure 1
+	assert_output --regexp 'mini\.lua:[0-9]+: base: the kernel has no module no_such'
 }
 
 @test "base: a damaged package in the store is fetched again" {
