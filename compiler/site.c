@@ -96,8 +96,7 @@ static int mend_one(const struct site *s, const char *name, struct diag *d)
 	return folder < 0 ? 0 : carry_over(s, fd, folder, d);
 }
 
-/* Folders of builds that died go when the next one is made; what is the user's in them
- * goes back before. */
+/* Folders of builds that died go; what is the user's in them goes back before. */
 static int mend(const struct site *s, struct diag *d)
 {
 	DIR *dir = read_folder(s->parent);
@@ -110,6 +109,8 @@ static int mend(const struct site *s, struct diag *d)
 			rc = mend_one(s, e->d_name, d);
 	if (dir)
 		closedir(dir);
+	if (rc == 0)
+		workdir_remove_abandoned(s->parent, prefix);
 	free(prefix);
 	return rc;
 }

@@ -290,6 +290,7 @@ result"
 	run "$WUC" build -q sir.lua
 	assert_success
 	assert_equal "$(cat units/sir/mine)" mine
+	assert_equal "$(ls -A units)" sir
 	# The same on a filesystem without exchange: the unit itself stepped aside.
 	mv units/sir units/.sir.wuc-00000002.old
 	sed -i 's/gamma = { 0.5 }/gamma = { 0.6 }/' sir.lua
