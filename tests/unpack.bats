@@ -237,6 +237,22 @@ make_unchecked_image() {
 	assert_contained
 }
 
+@test "a link that stays gets no second name from where it leads out" {
+	mkdir tree/d
+	ln -s ../precious tree/d/LLLL
+	echo file >file
+	make_unchecked_image disk.img tree
+	printf 'cd d\nwrite file FFQQ\nsif FFQQ links_count 2\ncd ..\nlink d/FFQQ second\n' |
+		edit_image disk.img
+	rename_entry disk.img FFQQ LLLL
+	run "$WURUN" unpack disk.img "$OUT"
+	assert_failure 1
+	assert_line "damaged: d/LLLL: its name is there twice"
+	assert_equal "$(readlink "$OUT/d/LLLL")" ../precious
+	assert_equal "$(cat "$OUT/second")" file
+	[ ! -L "$OUT/second" ]
+}
+
 @test "a folder inside itself ends" {
 	mkdir -p tree/a/b
 	echo good >tree/a/good

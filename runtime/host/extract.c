@@ -304,6 +304,7 @@ static int extract_file(struct extraction *x, int dir, const char *name, ext2_in
 	const struct name wanted = {.inode = inode};
 	uint64_t size = EXT2_I_SIZE((struct ext2_inode *)i);
 	CLEANUP(file_close) int out = -1;
+	int first = 0;
 
 	if (size > EXTRACT_FILE_LIMIT_BYTES)
 		return note(x, EXTRACT_DAMAGED, "it says that it is larger than 4 TiB");
@@ -315,13 +316,16 @@ static int extract_file(struct extraction *x, int dir, const char *name, ext2_in
 
 		if (linked != 0)
 			return linked < 0 ? -1 : 0;
-		if (!known)
-			remember_name(x, inode);
+		first = !known;
 	}
 	out = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		(i->i_mode & 0777) | 0600);
 	if (out < 0)
 		return fail_here(x);
+	/* Only now is the name this file's: a symbolic link that has it already must not
+	 * get another place, from where it would lead elsewhere. */
+	if (first)
+		remember_name(x, inode);
 	return fill_file(x, out, inode, i, size);
 }
 
