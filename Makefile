@@ -33,6 +33,7 @@ COMMON_SOURCES := \
 	common/file.c \
 	common/memory.c \
 	common/quantity.c \
+	common/text.c \
 	common/workdir.c
 
 COMPILER_SOURCES := \
@@ -123,7 +124,6 @@ HOST_SOURCES := \
 	runtime/host/relay.c \
 	runtime/host/results.c \
 	runtime/host/sweep.c \
-	runtime/host/text.c \
 	runtime/host/unpack.c \
 	runtime/host/verify.c
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/text.h"
 #include "runtime/unit.h"
-#include "text.h"
 
 static void keep(struct console *c, const char *bytes, size_t size)
 {

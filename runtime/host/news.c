@@ -11,10 +11,10 @@
 
 #include "common/file.h"
 #include "common/quantity.h"
+#include "common/text.h"
 #include "jsontext.h"
 #include "outcome.h"
 #include "runtime/unit.h"
-#include "text.h"
 
 #define TAIL_LINES 10
 #define TAIL_BYTES 8192

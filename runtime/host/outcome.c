@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/text.h"
 #include "runtime/unit.h"
-#include "text.h"
 
 #define METRICS_LIMIT_BYTES (64 * 1024)
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "runtime/unit.h"
-#include "text.h"
 
 static void tell(struct port *p, enum port_kind kind, const char *text)
 {

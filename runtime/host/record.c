@@ -7,9 +7,9 @@
 #include <time.h>
 
 #include "common/memory.h"
+#include "common/text.h"
 #include "jsontext.h"
 #include "runtime/unit.h"
-#include "text.h"
 
 #define TEXT_LIMIT 1024
 #define SCRIPTS_LIMIT 1000

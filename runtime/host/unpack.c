@@ -16,9 +16,9 @@
 
 #include "child.h"
 #include "common/file.h"
+#include "common/text.h"
 #include "image.h"
 #include "jail.h"
-#include "text.h"
 
 #define NOTES_LIMIT 100
 #define REPORT_LIMIT_BYTES (1u << 20)

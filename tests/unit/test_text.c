@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "runtime/host/console.h"
 #include "runtime/host/extract.h"
 #include "runtime/host/jsontext.h"
-#include "runtime/host/text.h"
 
 static void visible_text_drives_no_terminal(void **state)
 {

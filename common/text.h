@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* text: bytes from a guest, made fit for a terminal and for JSON. */
-#ifndef HOST_TEXT_H
-#define HOST_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 #include <stddef.h>
 
-#include "common/memory.h"
+#include "memory.h"
 
 /* Replaces control characters (C0, DEL, C1) in place, each byte by '?'. */
 void text_clean(char *text);
