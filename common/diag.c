@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "text.h"
 
 /* Takes ownership of text. */
 static void add(struct diag *d, char *text, int placed)
@@ -70,22 +71,12 @@ void diag_move(struct diag *to, struct diag *from)
 	*from = (struct diag){0};
 }
 
-static void print_visible(const char *text, FILE *out)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if ((*p < 0x20 && *p != '\t') || *p == 0x7f)
-			fprintf(out, "\\x%02x", *p);
-		else
-			fputc(*p, out);
-	}
-}
-
 void diag_print(const struct diag *d, FILE *out, const char *program)
 {
 	for (size_t i = 0; i < d->count; i++) {
 		if (!d->lines[i].placed)
 			fprintf(out, "%s: ", program);
-		print_visible(d->lines[i].text, out);
+		text_print(d->lines[i].text, out);
 		fputc('\n', out);
 	}
 }

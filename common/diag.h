@@ -36,8 +36,9 @@ int diag_fail_text(struct diag *d, const char *text);
 /* Moves every line of `from` to the end of `to`; `from` is empty afterwards. */
 void diag_move(struct diag *to, struct diag *from);
 
-/* Prints a line each: "program: text", or placed texts as they are. Control bytes in the
- * texts are shown as \xNN, so that a hostile file name cannot drive the terminal. */
+/* Prints a line each: "program: text", or placed texts as they are. What is no printable
+ * text in them is shown as \xNN, so that a hostile file name cannot drive the terminal.
+ */
 void diag_print(const struct diag *d, FILE *out, const char *program);
 
 /* Frees the lines; *d is empty and reusable afterwards. */

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length of the UTF-8 character at p, or 0 where there is none or it is a control
@@ -73,6 +74,46 @@ char *text_visible(const char *text)
 	buffer_add(&b, "", 0);
 	text_add_visible(&b, text, strlen(text));
 	return b.bytes;
+}
+
+void text_print(const char *text, FILE *out)
+{
+	char *visible = text_visible(text);
+
+	fputs(visible, out);
+	free(visible);
+}
+
+void text_print_lines(const char *bytes, size_t size, FILE *out)
+{
+	struct buffer b = {0};
+
+	while (size > 0) {
+		const char *end = memchr(bytes, '\n', size);
+		size_t length = end ? (size_t)(end - bytes) : size;
+
+		text_add_visible(&b, bytes, length);
+		buffer_add_text(&b, "\n");
+		length += end != NULL;
+		bytes += length;
+		size -= length;
+	}
+	if (b.size)
+		fwrite(b.bytes, 1, b.size, out);
+	buffer_clear(&b);
+}
+
+int text_is_printable(const char *text)
+{
+	size_t left = strlen(text), length;
+
+	for (const unsigned char *p = (const unsigned char *)text; left > 0;
+		p += length, left -= length) {
+		length = printable_length(p, left);
+		if (length == 0 || *p == '\t')
+			return 0;
+	}
+	return 1;
 }
 
 static int is_blank(char c)

@@ -8,6 +8,7 @@
 #include "base.h"
 #include "base_recipe.h"
 #include "command.h"
+#include "common/text.h"
 
 static const char help[] =
 	"usage: wuc base build [--update] [--locked] [--allow DIR] [-q] NAME|RECIPE\n"
@@ -89,10 +90,11 @@ static void say(void *context, int warning, const char *text)
 {
 	const struct base_arguments *a = context;
 
-	if (warning)
-		fprintf(stderr, "wuc: warning: %s\n", text);
-	else if (!a->quiet)
-		fprintf(stderr, "%s\n", text);
+	if (!warning && a->quiet)
+		return;
+	fputs(warning ? "wuc: warning: " : "", stderr);
+	text_print(text, stderr);
+	fputc('\n', stderr);
 }
 
 /* "mini", or a path: with a slash or .lua at its end. */

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
+#include "common/text.h"
 #include "depfile.h"
 #include "recipe.h"
 #include "runtime/unit.h"
@@ -136,10 +137,11 @@ static void say(void *context, int warning, const char *text)
 {
 	const struct build_arguments *a = context;
 
-	if (warning)
-		fprintf(stderr, "wuc: warning: %s\n", text);
-	else if (a->verbosity >= 0)
-		fprintf(stderr, "%s\n", text);
+	if (!warning && a->verbosity < 0)
+		return;
+	fputs(warning ? "wuc: warning: " : "", stderr);
+	text_print(text, stderr);
+	fputc('\n', stderr);
 }
 
 static int find_base(const struct build_arguments *a, const struct plan *plan,
@@ -206,7 +208,7 @@ static void print_report(const struct build_arguments *a, const struct plan *pla
 	size_t instances = plan->sweep.instance_count;
 
 	if (a->why || a->dry_run)
-		fwrite(report->reasons.bytes, 1, report->reasons.size, stdout);
+		text_print_lines(report->reasons.bytes, report->reasons.size, stdout);
 	if (a->verbosity < 0)
 		return;
 	if (report->made == 0)
@@ -276,8 +278,7 @@ int command_build(int argc, char **argv, struct diag *d)
 	if (rc != 0)
 		return arguments_stop(&a.common, rc, "wuc build", d);
 	rc = recipe_load(&recipe, a.recipe, &a.common.recipe, d);
-	if (recipe.notes.size)
-		fwrite(recipe.notes.bytes, 1, recipe.notes.size, stderr);
+	text_print_lines(recipe.notes.bytes, recipe.notes.size, stderr);
 	if (rc == 0)
 		rc = recipe.unit ? build_unit(&a, &recipe, &base_recipe, d)
 				 : build_base(&a, &recipe, d);

@@ -6,6 +6,7 @@
 #include "base_recipe.h"
 #include "command.h"
 #include "common/quantity.h"
+#include "common/text.h"
 #include "recipe.h"
 #include "scan.h"
 
@@ -132,8 +133,7 @@ int command_check(int argc, char **argv, struct diag *d)
 	if (rc != 0)
 		return arguments_stop(&a.common, rc, "wuc check", d);
 	rc = recipe_load(&recipe, a.recipe, &a.common.recipe, d);
-	if (recipe.notes.size)
-		fwrite(recipe.notes.bytes, 1, recipe.notes.size, stderr);
+	text_print_lines(recipe.notes.bytes, recipe.notes.size, stderr);
 	if (rc == 0 && recipe.unit)
 		rc = check_unit(&a, recipe.unit, d);
 	else if (rc == 0 && !a.quiet)

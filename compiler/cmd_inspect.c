@@ -8,6 +8,7 @@
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
+#include "common/text.h"
 #include "manifest.h"
 #include "runtime/unit.h"
 
@@ -35,34 +36,35 @@ static long long whole_at(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void print_field(const char *name, const char *value)
+static void print_field(FILE *out, const char *name, const char *value)
 {
 	if (value[0])
-		printf("%-12s %s\n", name, value);
+		fprintf(out, "%-12s %s\n", name, value);
 }
 
-static void print_head(const json_t *root)
+static void print_head(FILE *out, const json_t *root)
 {
 	const json_t *machine = json_object_get(root, "machine");
 	const json_t *base = json_object_get(root, "base");
 	char memory[QUANTITY_TEXT], time[QUANTITY_TEXT];
 	uint64_t limit = (uint64_t)whole_at(machine, "time_ms");
 
-	print_field("unit", text_at(root, "name"));
-	print_field("description", text_at(root, "description"));
-	print_field("version", text_at(root, "release"));
-	print_field("licence", text_at(root, "licence"));
-	printf("%-12s %s %.12s\n", "base", text_at(base, "name"),
+	print_field(out, "unit", text_at(root, "name"));
+	print_field(out, "description", text_at(root, "description"));
+	print_field(out, "version", text_at(root, "release"));
+	print_field(out, "licence", text_at(root, "licence"));
+	fprintf(out, "%-12s %s %.12s\n", "base", text_at(base, "name"),
 		text_at(base, "digest"));
-	printf("%-12s %lld CPU%s, %s, %s%s, network %s, scripts run as %s\n", "machine",
-		whole_at(machine, "cpus"), whole_at(machine, "cpus") == 1 ? "" : "s",
+	fprintf(out, "%-12s %lld CPU%s, %s, %s%s, network %s, scripts run as %s\n",
+		"machine", whole_at(machine, "cpus"),
+		whole_at(machine, "cpus") == 1 ? "" : "s",
 		quantity_format_size((uint64_t)whole_at(machine, "memory_bytes"), memory),
 		limit ? "at most " : "no time limit",
 		limit ? quantity_format_time(limit, time) : "",
 		text_at(machine, "network"), text_at(machine, "user"));
 }
 
-static void print_files(const json_t *root)
+static void print_files(FILE *out, const json_t *root)
 {
 	json_t *files = json_object_get(root, "files"), *entry;
 	const char *path;
@@ -72,12 +74,13 @@ static void print_files(const json_t *root)
 		char size[QUANTITY_TEXT];
 
 		quantity_format_size((uint64_t)whole_at(entry, "size"), size);
-		printf("  %-14s %10s  %.12s\n", path, size, text_at(entry, "sha256"));
+		fprintf(out, "  %-14s %10s  %.12s\n", path, size,
+			text_at(entry, "sha256"));
 	}
 }
 
 /* The files of the app disk, from its listing. */
-static void print_listing(int dirfd, int all)
+static void print_listing(FILE *out, int dirfd, int all)
 {
 	struct diag ignored = {0};
 	size_t size, shown = 0, left = 0;
@@ -91,16 +94,16 @@ static void print_listing(int dirfd, int all)
 		if (strncmp(path, "./", 2) != 0 || (line && strstr(line, "type=dir")))
 			continue;
 		if (all || shown < SHOWN_AT_MOST)
-			printf("  %s\n", path + 1), shown++;
+			fprintf(out, "  %s\n", path + 1), shown++;
 		else
 			left++;
 	}
 	if (left)
-		printf("  … and %zu more (--all shows them)\n", left);
+		fprintf(out, "  … and %zu more (--all shows them)\n", left);
 	free(text);
 }
 
-static void print_instances(const json_t *root, int all)
+static void print_instances(FILE *out, const json_t *root, int all)
 {
 	json_t *instances = json_object_get(root, "instances"), *instance;
 	size_t i;
@@ -111,15 +114,47 @@ static void print_instances(const json_t *root, int all)
 		char *values;
 
 		if (!all && i == SHOWN_AT_MOST) {
-			printf("  … and %zu more (--all shows them)\n",
+			fprintf(out, "  … and %zu more (--all shows them)\n",
 				json_array_size(instances) - i);
 			break;
 		}
 		values = json_dumps(
 			params, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
-		printf("  %s %s\n", text_at(instance, "id"), values ? values : "");
+		fprintf(out, "  %s %s\n", text_at(instance, "id"), values ? values : "");
 		free(values);
 	}
+}
+
+static void describe(FILE *out, const json_t *root, int dirfd, int all)
+{
+	print_head(out, root);
+	fputs("files\n", out);
+	print_files(out, root);
+	fputs("on the app disk\n", out);
+	print_listing(out, dirfd, all);
+	fprintf(out, "%zu instances\n",
+		json_array_size(json_object_get(root, "instances")));
+	print_instances(out, root, all);
+}
+
+/* A unit comes from anyone: nothing in it may drive the terminal. */
+static int print_unit(const json_t *root, int dirfd, int all, struct diag *d)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int failed;
+
+	if (!out)
+		return diag_fail_errno(d, "inspect");
+	describe(out, root, dirfd, all);
+	failed = fclose(out) != 0;
+	if (failed)
+		diag_fail_errno(d, "inspect");
+	else
+		text_print_lines(text, size, stdout);
+	free(text);
+	return failed ? -1 : 0;
 }
 
 static int inspect(const char *path, int as_json, int all, struct diag *d)
@@ -129,6 +164,7 @@ static int inspect(const char *path, int as_json, int all, struct diag *d)
 	struct old_unit unit;
 	char *text;
 	size_t size;
+	int rc;
 
 	if (dirfd < 0)
 		return diag_fail_errno(d, "%s", path);
@@ -143,18 +179,12 @@ static int inspect(const char *path, int as_json, int all, struct diag *d)
 		if (text)
 			fwrite(text, 1, size, stdout);
 		free(text);
+		rc = text ? 0 : -1;
 	} else {
-		print_head(unit.root);
-		puts("files");
-		print_files(unit.root);
-		puts("on the app disk");
-		print_listing(dirfd, all);
-		printf("%zu instances\n",
-			json_array_size(json_object_get(unit.root, "instances")));
-		print_instances(unit.root, all);
+		rc = print_unit(unit.root, dirfd, all, d);
 	}
 	old_unit_clear(&unit);
-	return 0;
+	return rc;
 }
 
 int command_inspect(int argc, char **argv, struct diag *d)

@@ -295,3 +295,17 @@ b" recipe.lua
 	assert_output --partial "recipe.lua:1: input[1]: "
 	assert_output --partial "data/x: Permission denied"
 }
+
+@test "nothing that a recipe or a unit says drives the terminal" {
+	cd "$BATS_TEST_TMPDIR"
+	printf 'print("one\\27[2Jtwo\\n\\xC2\\x9B2J") error("\\xC2\\x9B31m", 0)\n' >loud.lua
+	run "$WUC" check loud.lua
+	assert_failure 1
+	assert_output "$(printf '%s\n' 'one\x1b[2Jtwo' '\xc2\x9b2J' 'loud.lua:1: \xc2\x9b31m')"
+	mkdir unit
+	printf '%s' '{"format": "workunit", "version": 1, "name": "a\u001b[2Jb", "description": "\u009b2J"}' >unit/unit.json
+	run "$WUC" inspect unit
+	assert_success
+	assert_line --partial 'a\x1b[2Jb'
+	assert_line --partial '\xc2\x9b2J'
+}

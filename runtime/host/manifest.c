@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/text.h"
 #include "runtime/unit.h"
 
 #define MANIFEST_LIMIT_BYTES (256u << 20)
@@ -58,22 +59,13 @@ static int get_number(const struct spot *s, const json_t *in, const char *key,
 	return complain(s, key, wanted, v);
 }
 
-/* Printable text only: it goes to terminals and, some of it, to the kernel. */
-static int is_clean(const char *text)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-		if (*p < 0x20 || *p == 0x7f)
-			return 0;
-	return 1;
-}
-
 static int get_text(const struct spot *s, const json_t *in, const char *key, size_t limit,
 	const char *wanted, const char **text)
 {
 	const json_t *v = json_object_get(in, key);
 
 	if (!json_is_string(v) || json_string_length(v) > limit ||
-		!is_clean(json_string_value(v)))
+		!text_is_printable(json_string_value(v)))
 		return complain(s, key, wanted, v);
 	*text = json_string_value(v);
 	return 0;
@@ -108,7 +100,7 @@ static int get_digest(
 /* A relative path without empty, "." or ".." parts. */
 static int is_plain_path(const char *path)
 {
-	if (!*path || strlen(path) > 1024 || !is_clean(path))
+	if (!*path || strlen(path) > 1024 || !text_is_printable(path))
 		return 0;
 	for (const char *p = path;; p++) {
 		size_t length = strcspn(p, "/");

@@ -45,6 +45,18 @@ static void visible_text_drives_no_terminal(void **state)
 	}
 }
 
+static void printable_text_is_one_visible_line(void **state)
+{
+	(void)state;
+	assert_true(text_is_printable(""));
+	assert_true(text_is_printable("plain \xc3\xa4"));
+	assert_false(text_is_printable("a\tb"));
+	assert_false(text_is_printable("a\nb"));
+	assert_false(text_is_printable("\x7f"));
+	assert_false(text_is_printable("\xc2\x9b"));
+	assert_false(text_is_printable("\xff"));
+}
+
 static void expect_last(const char *text, int lines, const char *wanted)
 {
 	struct buffer b = {0};
@@ -146,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(visible_text_drives_no_terminal),
+		cmocka_unit_test(printable_text_is_one_visible_line),
 		cmocka_unit_test(the_last_lines),
 		cmocka_unit_test(numbers_are_short),
 		cmocka_unit_test(a_link_stays_in_its_folder),
