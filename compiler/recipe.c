@@ -17,6 +17,10 @@
 #include "sandbox.h"
 
 #define RECIPE_LIMIT_BYTES ((size_t)64 << 20)
+/* What a recipe has outside of Lua's own memory, which is limited by itself. */
+#define READ_LIMIT_BYTES ((size_t)256 << 20)
+#define READS_LIMIT 10000
+#define NOTES_LIMIT_BYTES ((size_t)1 << 20)
 
 /* What the functions that Lua calls need; a light userdata is their upvalue. */
 struct host {
@@ -25,6 +29,7 @@ struct host {
 	const char *path, *source;
 	size_t source_size;
 	struct resolve_roots roots;
+	size_t reads, read_bytes;
 	struct diag *d;
 };
 
@@ -33,15 +38,20 @@ static struct host *host_of(lua_State *lua)
 	return lua_touserdata(lua, lua_upvalueindex(1));
 }
 
+/* The room doubles whenever the count is a power of two. */
 static void add_input(struct recipe *r, const char *path)
 {
-	const char **grown =
-		arena_alloc(&r->arena, (r->input_count + 1) * sizeof(*grown));
+	size_t count = r->input_count;
 
-	if (r->input_count)
-		memcpy(grown, r->inputs, r->input_count * sizeof(*grown));
-	grown[r->input_count++] = path;
-	r->inputs = grown;
+	if ((count & (count - 1)) == 0) {
+		const char **grown =
+			arena_alloc(&r->arena, (count ? 2 * count : 1) * sizeof(*grown));
+
+		if (count)
+			memcpy(grown, r->inputs, count * sizeof(*grown));
+		r->inputs = grown;
+	}
+	r->inputs[r->input_count++] = path;
 }
 
 /* The path as messages and depfiles show it: beside the recipe, as the user named that.
@@ -73,6 +83,29 @@ static int push_read_problem(lua_State *lua, enum resolve_result result, const c
 	return 2;
 }
 
+/* NULL where one more file may be read, by a path of that size. */
+static const char *check_budget(struct host *h, size_t path_size)
+{
+	if (path_size >= PATH_MAX)
+		return "expected a path, found a text that is longer than any";
+	if (h->reads++ >= READS_LIMIT)
+		return "expected fewer files: ten thousand were asked for already";
+	return NULL;
+}
+
+/* Reads on until the files of one recipe are too many bytes together. */
+static char *read_some(
+	struct host *h, const char *resolved, size_t *size, struct diag *problems)
+{
+	size_t left = READ_LIMIT_BYTES - h->read_bytes;
+	char *bytes = file_read(AT_FDCWD, resolved,
+		left < RECIPE_LIMIT_BYTES ? left : RECIPE_LIMIT_BYTES, size, problems);
+
+	if (bytes)
+		h->read_bytes += *size;
+	return bytes;
+}
+
 /* read(path) -> text, or nil and what is wrong. */
 static int host_read(lua_State *lua)
 {
@@ -87,10 +120,16 @@ static int host_read(lua_State *lua)
 
 	if (strlen(path) != size)
 		return luaL_error(lua, "expected a path without NUL bytes");
+	problem = check_budget(h, size);
+	if (problem) {
+		lua_pushnil(lua);
+		lua_pushstring(lua, problem);
+		return 2;
+	}
 	result = resolve_path(&h->roots, path, a, &resolved);
 	if (result != RESOLVE_OK)
 		return push_read_problem(lua, result, path, resolved);
-	bytes = file_read(AT_FDCWD, resolved, RECIPE_LIMIT_BYTES, &size, &problems);
+	bytes = read_some(h, resolved, &size, &problems);
 	if (!bytes) {
 		problem = arena_strdup(a, problems.lines[0].text);
 		diag_clear(&problems);
@@ -115,10 +154,15 @@ static int host_beside(lua_State *lua)
 
 static int host_note(lua_State *lua)
 {
-	struct host *h = host_of(lua);
+	struct buffer *notes = &host_of(lua)->recipe->notes;
+	size_t size;
+	const char *text = luaL_checklstring(lua, 1, &size);
 
-	buffer_add_text(&h->recipe->notes, luaL_checkstring(lua, 1));
-	buffer_add_text(&h->recipe->notes, "\n");
+	if (size >= NOTES_LIMIT_BYTES - notes->size)
+		return luaL_error(lua, "print: expected at most %d bytes in all",
+			(int)NOTES_LIMIT_BYTES);
+	buffer_add(notes, text, size);
+	buffer_add_text(notes, "\n");
 	return 0;
 }
 

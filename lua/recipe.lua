@@ -460,8 +460,9 @@ local function new_sweep_words(context, raise)
 		if not source then
 			raise("csv: " .. problem, "csv")
 		end
+		local file = context.host.beside(path)
 		return sweep.csv(source, function(_, message, line)
-			add_problem(context, context.host.beside(path), line or 1, {}, message)
+			add_problem(context, file, line or 1, {}, message)
 		end)
 	end
 	return words

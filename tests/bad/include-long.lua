@@ -1,0 +1,1 @@
+return include(("./"):rep(10000000) .. "include.lua")
