@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
+#include "common/text.h"
 
 #define LATEST_EPOCH 253402300799 /* the year 9999 */
 
@@ -37,7 +39,7 @@ static void *grow(struct arena *a, const void *list, size_t count, size_t size)
 	return grown;
 }
 
-int arguments_add_choice(
+static int add_choice(
 	struct arguments *a, const char *option, const char *text, struct diag *d)
 {
 	const char *equals = strchr(text, '=');
@@ -56,7 +58,7 @@ int arguments_add_choice(
 	return 0;
 }
 
-int arguments_add_allowed(struct arguments *a, const char *folder, struct diag *d)
+static int add_allowed(struct arguments *a, const char *folder, struct diag *d)
 {
 	size_t n = a->recipe.allowed_count;
 	char real[PATH_MAX];
@@ -69,6 +71,46 @@ int arguments_add_allowed(struct arguments *a, const char *folder, struct diag *
 	a->recipe.allowed = list;
 	a->recipe.allowed_count = n + 1;
 	return 0;
+}
+
+int arguments_take(struct arguments *a, int option, const char *value, const char *help,
+	struct diag *d)
+{
+	switch (option) {
+	case ARGUMENT_SET:
+		return add_choice(a, "set", value, d);
+	case ARGUMENT_ONLY:
+		return add_choice(a, "only", value, d);
+	case ARGUMENT_ALLOW:
+		return add_allowed(a, value, d);
+	case 'q':
+		a->quiet = 1;
+		return 0;
+	case 'h':
+		fputs(help, stdout);
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+static void say(void *context, int warning, const char *text)
+{
+	const struct arguments *a = context;
+
+	if (!warning && a->quiet)
+		return;
+	fputs(warning ? "wuc: warning: " : "", stderr);
+	text_print(text, stderr);
+	fputc('\n', stderr);
+}
+
+void arguments_set_base_options(struct arguments *a, struct base_options *o)
+{
+	o->allowed = a->recipe.allowed;
+	o->allowed_count = a->recipe.allowed_count;
+	o->say = say;
+	o->say_context = a;
 }
 
 void arguments_end(struct arguments *a)

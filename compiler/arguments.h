@@ -3,23 +3,43 @@
 #ifndef COMPILER_ARGUMENTS_H
 #define COMPILER_ARGUMENTS_H
 
+#include <getopt.h>
+
+#include "base.h"
 #include "common/diag.h"
 #include "common/memory.h"
 #include "recipe.h"
 
-/* Collects --set, --only and --allow, and reads SOURCE_DATE_EPOCH. */
+/* What a command's options say in common: --set, --only, --allow, -q and
+ * SOURCE_DATE_EPOCH. */
 struct arguments {
 	struct recipe_options recipe;
+	int quiet;
 	struct arena arena;
 };
 
+/* getopt_long's values of the common long options; a command's own start after them. */
+enum { ARGUMENT_SET = 256, ARGUMENT_ONLY, ARGUMENT_ALLOW, ARGUMENT_OWN };
+
+/* clang-format off */
+#define ARGUMENT_CHOICES \
+	{"set", required_argument, NULL, ARGUMENT_SET}, \
+	{"only", required_argument, NULL, ARGUMENT_ONLY}
+#define ARGUMENT_COMMON \
+	{"allow", required_argument, NULL, ARGUMENT_ALLOW}, \
+	{"quiet", no_argument, NULL, 'q'}, \
+	{"help", no_argument, NULL, 'h'}
+/* clang-format on */
+
 /* 0, or -1 where SOURCE_DATE_EPOCH is no time. */
 int arguments_begin(struct arguments *a, struct diag *d);
-/* "name=value" of --set or --only. 0 or -1. */
-int arguments_add_choice(
-	struct arguments *a, const char *option, const char *text, struct diag *d);
-/* A folder that recipes may read besides their own. 0 or -1. */
-int arguments_add_allowed(struct arguments *a, const char *folder, struct diag *d);
+/* Takes an option that is not the command's own: 0, 1 after --help has printed the text,
+ * or -1 where it makes no sense. */
+int arguments_take(struct arguments *a, int option, const char *value, const char *help,
+	struct diag *d);
+/* Fills in what building a base is allowed to read, and how it says what it does. a must
+ * outlive the options. */
+void arguments_set_base_options(struct arguments *a, struct base_options *o);
 void arguments_end(struct arguments *a);
 
 /* Ends a command whose arguments were not to be read: rc 1 after --help, which gives 0;

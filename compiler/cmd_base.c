@@ -27,26 +27,23 @@ static const char help[] =
 	"  -q, --quiet  say nothing but errors and warnings\n"
 	"  -h, --help   this text\n"
 	"\n"
-	"The store is $XDG_CACHE_HOME/workunit, else ~/.cache/workunit. Packages come "
-	"from\n"
-	"deb.debian.org or, where it is set, from $WU_DEBIAN_MIRROR.\n"
+	"The store is $XDG_CACHE_HOME/workunit, else ~/.cache/workunit. Packages come\n"
+	"from deb.debian.org or, where it is set, from $WU_DEBIAN_MIRROR.\n"
 	"Exit status: 0 done, 1 failed or not in the store, 2 bad usage.\n";
 
 struct base_arguments {
 	struct arguments common;
 	const char *verb, *name;
-	int update, locked, quiet;
+	int update, locked;
 };
 
 static int read_arguments(int argc, char **argv, struct base_arguments *a, struct diag *d)
 {
-	enum { UPDATE = 256, LOCKED, ALLOW };
+	enum { UPDATE = ARGUMENT_OWN, LOCKED };
 	static const struct option options[] = {
 		{"update", no_argument, NULL, UPDATE},
 		{"locked", no_argument, NULL, LOCKED},
-		{"allow", required_argument, NULL, ALLOW},
-		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
+		ARGUMENT_COMMON,
 		{0},
 	};
 	int c, rc = 0;
@@ -59,17 +56,8 @@ static int read_arguments(int argc, char **argv, struct base_arguments *a, struc
 		case LOCKED:
 			a->locked = 1;
 			break;
-		case ALLOW:
-			rc = arguments_add_allowed(&a->common, optarg, d);
-			break;
-		case 'q':
-			a->quiet = 1;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 1;
 		default:
-			rc = -1;
+			rc = arguments_take(&a->common, c, optarg, help, d);
 		}
 	}
 	if (rc == 0 && optind == argc)
@@ -84,17 +72,6 @@ static int read_arguments(int argc, char **argv, struct base_arguments *a, struc
 				d, "base: expected one base, found %s too", argv[optind]);
 	}
 	return rc;
-}
-
-static void say(void *context, int warning, const char *text)
-{
-	const struct base_arguments *a = context;
-
-	if (!warning && a->quiet)
-		return;
-	fputs(warning ? "wuc: warning: " : "", stderr);
-	text_print(text, stderr);
-	fputc('\n', stderr);
 }
 
 /* "mini", or a path: with a slash or .lua at its end. */
@@ -115,23 +92,22 @@ static int build_or_find(struct base_arguments *a, int find_only, struct diag *d
 		.locked = a->locked,
 		.update = a->update,
 		.find_only = find_only,
-		.allowed = a->common.recipe.allowed,
-		.allowed_count = a->common.recipe.allowed_count,
-		.say = say,
-		.say_context = a,
 	};
 	struct recipe holder = {0};
-	const struct base_plan *plan =
-		base_recipe_find(&reference, NULL, &a->common.recipe, &holder, d);
+	const struct base_plan *plan;
 	struct base base;
-	int rc = plan ? base_build(plan, &o, &base, &holder.arena, d) : -1;
+	int rc;
+
+	arguments_set_base_options(&a->common, &o);
+	plan = base_recipe_find(&reference, NULL, &a->common.recipe, &holder, d);
+	rc = plan ? base_build(plan, &o, &base, &holder.arena, d) : -1;
 
 	if (rc == 0 && !base.folder)
 		rc = diag_fail(d, "base %s: not in the store: wuc base build %s makes it",
 			base.name, a->name);
 	else if (rc == 0 && find_only)
 		puts(base.folder);
-	else if (rc == 0 && !a->quiet)
+	else if (rc == 0 && !a->common.quiet)
 		printf("base %s: %s %s\n", base.name,
 			base.built ? "built" : "up to date,", base.folder);
 	recipe_clear(&holder);

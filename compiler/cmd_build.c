@@ -32,7 +32,7 @@ static const char help[] =
 	"  -n, --dry-run      say what would be made, make nothing\n"
 	"  --why              say what caused each file to be made\n"
 	"  -q, --quiet        say nothing but errors and warnings\n"
-	"  -v, --verbose      say more\n"
+	"  -v, --verbose      --why, and name each file that is read\n"
 	"  -MD                write what was read as a rule for make, to DIR.d\n"
 	"  -MF FILE           the rule's file         -MT TARGET  the rule's target\n"
 	"  -MP                add an empty rule for each file that was read\n"
@@ -46,7 +46,7 @@ static const char help[] =
 struct build_arguments {
 	struct arguments common;
 	const char *recipe, *folder;
-	int locked, dry_run, why, verbosity;
+	int locked, dry_run, why, verbose;
 	int depfile, phony;
 	const char *depfile_path, *depfile_target;
 };
@@ -71,18 +71,15 @@ static int read_make_option(struct build_arguments *a, const char *letter, char 
 static int read_arguments(
 	int argc, char **argv, struct build_arguments *a, struct diag *d)
 {
-	enum { SET = 256, ONLY, ALLOW, LOCKED, WHY };
+	enum { LOCKED = ARGUMENT_OWN, WHY };
 	static const struct option options[] = {
-		{"set", required_argument, NULL, SET},
-		{"only", required_argument, NULL, ONLY},
-		{"allow", required_argument, NULL, ALLOW},
+		ARGUMENT_CHOICES,
+		ARGUMENT_COMMON,
 		{"locked", no_argument, NULL, LOCKED},
 		{"why", no_argument, NULL, WHY},
 		{"output", required_argument, NULL, 'o'},
 		{"dry-run", no_argument, NULL, 'n'},
-		{"quiet", no_argument, NULL, 'q'},
 		{"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	int c, rc = 0;
@@ -90,15 +87,6 @@ static int read_arguments(
 	while (rc == 0 &&
 		(c = getopt_long(argc, argv, "o:nqvhM:", options, NULL)) != -1) {
 		switch (c) {
-		case SET:
-			rc = arguments_add_choice(&a->common, "set", optarg, d);
-			break;
-		case ONLY:
-			rc = arguments_add_choice(&a->common, "only", optarg, d);
-			break;
-		case ALLOW:
-			rc = arguments_add_allowed(&a->common, optarg, d);
-			break;
 		case LOCKED:
 			a->locked = 1;
 			break;
@@ -111,20 +99,14 @@ static int read_arguments(
 		case 'n':
 			a->dry_run = 1;
 			break;
-		case 'q':
-			a->verbosity = -1;
-			break;
 		case 'v':
-			a->verbosity = 1;
+			a->verbose = 1;
 			break;
 		case 'M':
 			rc = read_make_option(a, optarg, argv);
 			break;
-		case 'h':
-			fputs(help, stdout);
-			return 1;
 		default:
-			rc = -1;
+			rc = arguments_take(&a->common, c, optarg, help, d);
 		}
 	}
 	if (rc == 0 && argc - optind != 1)
@@ -133,34 +115,23 @@ static int read_arguments(
 	return rc;
 }
 
-static void say(void *context, int warning, const char *text)
+/* Finds or builds a base by its plan; strings live in the arena. */
+static int make_base(struct build_arguments *a, const struct base_plan *plan,
+	struct arena *arena, struct base *base, struct diag *d)
 {
-	const struct build_arguments *a = context;
+	struct base_options o = {.locked = a->locked, .find_only = a->dry_run};
 
-	if (!warning && a->verbosity < 0)
-		return;
-	fputs(warning ? "wuc: warning: " : "", stderr);
-	text_print(text, stderr);
-	fputc('\n', stderr);
+	arguments_set_base_options(&a->common, &o);
+	return base_build(plan, &o, base, arena, d);
 }
 
-static int find_base(const struct build_arguments *a, const struct plan *plan,
+static int make_units_base(struct build_arguments *a, const struct plan *plan,
 	struct recipe *holder, struct base *base, struct diag *d)
 {
-	struct base_options o = {
-		.locked = a->locked,
-		.find_only = a->dry_run,
-		.allowed = a->common.recipe.allowed,
-		.allowed_count = a->common.recipe.allowed_count,
-		.say = say,
-		.say_context = (void *)(uintptr_t)a,
-	};
 	const struct base_plan *base_plan = base_recipe_find(
 		&plan->base, plan->recipe_path, &a->common.recipe, holder, d);
 
-	if (!base_plan)
-		return -1;
-	return base_build(base_plan, &o, base, &holder->arena, d);
+	return base_plan ? make_base(a, base_plan, &holder->arena, base, d) : -1;
 }
 
 static void add_inputs(struct arena *arena, const char ***list, size_t *count,
@@ -202,14 +173,28 @@ static int write_depfile(const struct build_arguments *a, const char *folder,
 	return rc;
 }
 
+static void print_inputs(const char *const *inputs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		fputs("read ", stdout);
+		text_print(inputs[i], stdout);
+		fputc('\n', stdout);
+	}
+}
+
 static void print_report(const struct build_arguments *a, const struct plan *plan,
-	const char *folder, const struct unit_report *report)
+	const struct base *base, const char *folder, const struct unit_report *report)
 {
 	size_t instances = plan->sweep.instance_count;
 
-	if (a->why || a->dry_run)
+	if (a->verbose) {
+		print_inputs(base->inputs, base->input_count);
+		print_inputs(report->inputs, report->input_count);
+		printf("base %s %s\n", base->name, base->digest);
+	}
+	if (a->why || a->dry_run || a->verbose)
 		text_print_lines(report->reasons.bytes, report->reasons.size, stdout);
-	if (a->verbosity < 0)
+	if (a->common.quiet)
 		return;
 	if (report->made == 0)
 		printf("%s: up to date, %zu instance%s\n", folder, instances,
@@ -221,7 +206,7 @@ static void print_report(const struct build_arguments *a, const struct plan *pla
 			report->kept);
 }
 
-static int build_unit(const struct build_arguments *a, const struct recipe *recipe,
+static int build_unit(struct build_arguments *a, const struct recipe *recipe,
 	struct recipe *base_recipe, struct diag *d)
 {
 	const struct plan *plan = recipe->unit;
@@ -235,33 +220,26 @@ static int build_unit(const struct build_arguments *a, const struct recipe *reci
 				 : memory_printf("units/%s", plan->name);
 	struct unit_report report = {0};
 	struct base base;
-	int rc = find_base(a, plan, base_recipe, &base, d);
+	int rc = make_units_base(a, plan, base_recipe, &base, d);
 
 	if (rc == 0)
 		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
 	if (rc == 0 && a->depfile && !a->dry_run)
 		rc = write_depfile(a, folder, recipe, base_recipe, &base, &report, d);
 	if (rc == 0)
-		print_report(a, plan, folder, &report);
+		print_report(a, plan, &base, folder, &report);
 	unit_report_clear(&report);
 	free(folder);
 	return rc;
 }
 
-static int build_base(
-	const struct build_arguments *a, struct recipe *recipe, struct diag *d)
+static int build_base(struct build_arguments *a, struct recipe *recipe, struct diag *d)
 {
-	struct base_options o = {.locked = a->locked,
-		.find_only = a->dry_run,
-		.allowed = a->common.recipe.allowed,
-		.allowed_count = a->common.recipe.allowed_count,
-		.say = say,
-		.say_context = (void *)(uintptr_t)a};
 	struct base base;
 
-	if (base_build(recipe->base, &o, &base, &recipe->arena, d) < 0)
+	if (make_base(a, recipe->base, &recipe->arena, &base, d) < 0)
 		return -1;
-	if (a->verbosity >= 0)
+	if (!a->common.quiet)
 		printf("base %s %s: %s\n", base.name, base.digest,
 			base.folder ? base.folder : "to be built");
 	return 0;

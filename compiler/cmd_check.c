@@ -11,55 +11,25 @@
 #include "scan.h"
 
 static const char help[] =
-	"usage: wuc check RECIPE [--allow DIR] [--set NAME=VALUE] [--only NAME=VALUE] "
-	"[-q]\n"
+	"usage: wuc check RECIPE [--set NAME=VALUE] [--only NAME=VALUE] [--allow DIR] [-q]\n"
 	"\n"
-	"Reads a recipe and looks at every file that it names, but builds nothing. "
-	"Prints a\n"
-	"line a mistake, each with its place in the recipe.\n"
+	"Reads a recipe and looks at every file that it names, but builds nothing.\n"
+	"Prints a line a mistake, each with its place in the recipe.\n"
 	"Exit status: 0 the recipe is good, 1 it is not, 2 bad usage.\n";
 
 struct check_arguments {
 	struct arguments common;
 	const char *recipe;
-	int quiet;
 };
 
 static int read_arguments(
 	int argc, char **argv, struct check_arguments *a, struct diag *d)
 {
-	enum { SET = 256, ONLY, ALLOW };
-	static const struct option options[] = {
-		{"set", required_argument, NULL, SET},
-		{"only", required_argument, NULL, ONLY},
-		{"allow", required_argument, NULL, ALLOW},
-		{"quiet", no_argument, NULL, 'q'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
+	static const struct option options[] = {ARGUMENT_CHOICES, ARGUMENT_COMMON, {0}};
 	int c, rc = 0;
 
-	while (rc == 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
-		switch (c) {
-		case SET:
-			rc = arguments_add_choice(&a->common, "set", optarg, d);
-			break;
-		case ONLY:
-			rc = arguments_add_choice(&a->common, "only", optarg, d);
-			break;
-		case ALLOW:
-			rc = arguments_add_allowed(&a->common, optarg, d);
-			break;
-		case 'q':
-			a->quiet = 1;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return 1;
-		default:
-			rc = -1;
-		}
-	}
+	while (rc == 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) != -1)
+		rc = arguments_take(&a->common, c, optarg, help, d);
 	if (rc == 0 && argc - optind != 1)
 		rc = diag_fail(d, "check: expected one recipe, found %d", argc - optind);
 	a->recipe = argv[optind];
@@ -113,7 +83,7 @@ static int check_unit(
 	if (!base_recipe_find(&p->base, p->recipe_path, &a->common.recipe, &holder, d))
 		rc = -1;
 	recipe_clear(&holder);
-	if (rc == 0 && !a->quiet)
+	if (rc == 0 && !a->common.quiet)
 		printf("%s: unit %s is good: %zu instance%s, %zu file%s of %s\n",
 			a->recipe, p->name, p->sweep.instance_count,
 			p->sweep.instance_count == 1 ? "" : "s", totals.files,
@@ -136,7 +106,7 @@ int command_check(int argc, char **argv, struct diag *d)
 	text_print_lines(recipe.notes.bytes, recipe.notes.size, stderr);
 	if (rc == 0 && recipe.unit)
 		rc = check_unit(&a, recipe.unit, d);
-	else if (rc == 0 && !a.quiet)
+	else if (rc == 0 && !a.common.quiet)
 		printf("%s: base %s is good\n", a.recipe, recipe.base->name);
 	recipe_clear(&recipe);
 	arguments_end(&a.common);

@@ -434,12 +434,7 @@ static int build(struct build *b, const char *path, struct diag *d)
 		buffer_add_text(&b->report->reasons,
 			WU_MANIFEST ": what it says of the unit changed\n");
 	b->report->made++;
-	if (b->options->dry_run)
-		return 0;
-	if (make_unit(b, d) < 0)
-		return -1;
-	b->report->app_bytes = b->parts[APP].artifact.size_bytes;
-	return 0;
+	return b->options->dry_run ? 0 : make_unit(b, d);
 }
 
 int unit_build(const struct plan *plan, const char *recipe_sha256,

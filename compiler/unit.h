@@ -20,7 +20,6 @@ struct unit_options {
 struct unit_report {
 	struct buffer reasons; /* a line for each thing that has to be made, and why */
 	size_t made, kept;     /* files of the unit */
-	uint64_t app_bytes;    /* size of the app disk */
 	const char **inputs;   /* host paths read, sorted; in the arena */
 	size_t input_count;
 	struct arena arena;
