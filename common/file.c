@@ -249,9 +249,14 @@ int file_link_or_copy(
 
 int file_make_folders(const char *path, struct diag *d)
 {
-	char *copy = memory_strdup(path);
+	char *copy;
 	int rc = 0;
 
+	if (!*path) {
+		errno = ENOENT;
+		return diag_fail_errno(d, "a folder without a name");
+	}
+	copy = memory_strdup(path);
 	for (char *p = copy + 1; rc == 0; p++) {
 		char was = *p;
 

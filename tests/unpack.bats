@@ -102,6 +102,9 @@ assert_tame() {
 	run "$WURUN" unpack /dev/zero other
 	assert_failure 125
 	assert_output "wurun: /dev/zero: not a regular file"
+	run "$WURUN" unpack disk.img ''
+	assert_failure 125
+	assert_output "wurun: a folder without a name: No such file or directory"
 }
 
 @test "a disk that is not the unit's is refused" {
