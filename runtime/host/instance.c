@@ -82,7 +82,9 @@ static void hear(void *context, const struct port_message *m)
 		i->fraction = m->fraction;
 		break;
 	case PORT_DONE:
-		set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
+		/* A guest that says so again and again wins no time by it. */
+		if (clock_now_ms() + SHUTDOWN_MS < i->deadline_ms)
+			set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
 		break;
 	default:
 		break;
