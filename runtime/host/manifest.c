@@ -439,8 +439,9 @@ void manifest_instance_key(
 		root ? "," : "", root ? root->sha256 : "",
 		manifest_find_file(m, WU_APP_IMAGE)->sha256,
 		manifest_find_file(m, WU_OUTPUT_IMAGE)->sha256);
-	buffer_printf(&b, "params %s\nmachine %u %" PRIu64 " %" PRIu64 " %s %s\n",
-		i->cd.sha256, m->cpus, m->memory_bytes, m->time_ms, m->network, m->user);
+	buffer_printf(&b, "params %s\nmachine %u %" PRIu64 " %" PRIu64 " %s %s %s\n",
+		i->cd.sha256, m->cpus, m->memory_bytes, m->time_ms, m->network, m->user,
+		m->append);
 	digest_of_bytes(b.bytes, b.size, key);
 	buffer_clear(&b);
 }
