@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -230,13 +231,16 @@ static void add_devices(
 	}
 }
 
-/* Never returns. errno goes to the parent through `failure`, which exec closes. */
+/* Never returns. errno goes to the parent through `failure`, which exec closes. What our
+ * own parent left open, make's jobserver say, is not for QEMU (kernels before 5.11 cannot
+ * close it). */
 static void exec_qemu(struct arguments *a, int errors, int failure)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 &&
 		dup2(errors, 2) == 2) {
+		syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
 		for (size_t i = 0; i < a->passed_count; i++)
 			fcntl(a->passed[i], F_SETFD, 0);
 		execv(a->list[0], a->list);
