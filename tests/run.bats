@@ -456,6 +456,33 @@ none_left() {
 	assert_line "slow: interrupted: 2 not run; results in r"
 }
 
+@test "a hangup ends a run, but not one under nohup" {
+	make_qemu <<<'sleep 1; exit 0'
+	local wanted
+	for wanted in 129 125; do
+		# The second time as nohup does it.
+		[ "$wanted" = 129 ] || trap '' HUP
+		"$WURUN" run slow -j 2 --accel tcg -o "$SCRATCH/r" 2>"$SCRATCH/err" &
+		RUNNER=$!
+		trap - HUP
+		wait_until pgrep -P "$RUNNER"
+		kill -HUP "$RUNNER"
+		wait "$RUNNER" && status=0 || status=$?
+		assert_equal "$status" "$wanted"
+	done
+}
+
+@test "QEMU gets the unit's files and nothing that wurun's caller left open" {
+	export SCRATCH
+	make_qemu <<<'ls -l /proc/self/fd >"$SCRATCH/files"; exit 0'
+	echo secret >"$SCRATCH/secret"
+	run "$WURUN" run slow --accel tcg -o "$SCRATCH/r" "$(id_of slow ok)" 9<"$SCRATCH/secret"
+	assert_failure 125
+	run cat "$SCRATCH/files"
+	assert_output --partial app.img
+	refute_output --partial secret
+}
+
 @test "SIGKILL leaves no QEMU and no half result; the next run finishes the rest" {
 	start_slow
 	kill -KILL "$RUNNER"

@@ -212,16 +212,19 @@ static size_t choose_jobs(const struct run *r)
 	return jobs ? jobs : 1;
 }
 
-/* From here on signals come by the loop. */
+/* From here on signals come by the loop. A hangup that our parent had us ignore, as nohup
+ * does, stays ignored: blocked, it would come nevertheless. */
 static int catch_signals(struct run *r, struct diag *d)
 {
+	struct sigaction hangup;
 	sigset_t caught;
 
 	sigemptyset(&caught);
 	sigaddset(&caught, SIGINT);
 	sigaddset(&caught, SIGTERM);
-	sigaddset(&caught, SIGHUP);
 	sigaddset(&caught, SIGQUIT);
+	if (sigaction(SIGHUP, NULL, &hangup) < 0 || hangup.sa_handler != SIG_IGN)
+		sigaddset(&caught, SIGHUP);
 	sigprocmask(SIG_BLOCK, &caught, NULL);
 	r->signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 	return r->signals < 0 ? diag_fail_errno(d, "signals") : 0;
