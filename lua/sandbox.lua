@@ -46,6 +46,12 @@ local function sorted_pairs(t)
 	if type(t) ~= "table" then
 		error("pairs: expected a table, found " .. text.show(t), 2)
 	end
+	for key in next, t do
+		-- These could only be sorted by their addresses, which differ from run to run.
+		if type(key) == "table" or type(key) == "function" then
+			error("pairs: expected keys that have an order, found " .. text.show(key), 2)
+		end
+	end
 	local keys, i = text.keys(t), 0
 	return function()
 		i = i + 1

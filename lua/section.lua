@@ -42,7 +42,7 @@ local function read_xattrs(r)
 	end, {})
 	local list = {}
 	for _, name in ipairs(text.keys(raw)) do
-		if type(name) ~= "string" or not name:find("^user%..") then
+		if type(name) ~= "string" or not name:find("^user%..") or name:find("%z") then
 			r.complain({ "xattrs", name }, "expected a name that starts with user., found " .. text.show(name))
 		elseif type(raw[name]) ~= "string" then
 			r.complain({ "xattrs", name }, "expected a text, found " .. text.show(raw[name]))
