@@ -456,6 +456,19 @@ none_left() {
 	assert_line "slow: interrupted: 2 not run; results in r"
 }
 
+@test "a work folder of another process with our id, in a container say, stays" {
+	make_qemu <<<'exit 0'
+	cd "$SCRATCH"
+	mkdir r
+	# shellcheck disable=SC2016 # it is the other shell that expands them
+	run sh -c 'work=r/.work-$1-$$; mkdir "$work"; echo mine >"$work/file"; exec 9<"$work"; flock 9
+		exec "$2" run "$3" --accel tcg -o r "$1"' sh \
+		"$(id_of "$BATS_FILE_TMPDIR/slow" ok)" "$WURUN" "$BATS_FILE_TMPDIR/slow"
+	assert_failure 125
+	assert_line --partial "no-boot"
+	assert_equal "$(cat r/.work-*/file)" mine
+}
+
 @test "a hangup ends a run, but not one under nohup" {
 	make_qemu <<<'sleep 1; exit 0'
 	local wanted
@@ -474,6 +487,7 @@ none_left() {
 
 @test "QEMU gets the unit's files and nothing that wurun's caller left open" {
 	export SCRATCH
+	# shellcheck disable=SC2016 # it is QEMU's stand-in that expands it
 	make_qemu <<<'ls -l /proc/self/fd >"$SCRATCH/files"; exit 0'
 	echo secret >"$SCRATCH/secret"
 	run "$WURUN" run slow --accel tcg -o "$SCRATCH/r" "$(id_of slow ok)" 9<"$SCRATCH/secret"

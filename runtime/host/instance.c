@@ -96,7 +96,7 @@ static void end(struct instance *i)
 	i->state = INSTANCE_ENDED;
 	if (!i->ended_ms)
 		i->ended_ms = clock_now_ms();
-	results_abandon(i->context->results, &i->work);
+	results_abandon(&i->work);
 }
 
 /* Ends it without anything to commit. */
@@ -117,12 +117,12 @@ static void give_up_for(struct instance *i, struct diag *d)
 
 static int copy_output_disk(struct instance *i, struct diag *d)
 {
-	i->output = openat(
-		i->work.fd, WU_OUTPUT_IMAGE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	i->output = openat(i->work.folder.fd, WU_OUTPUT_IMAGE,
+		O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (i->output < 0 ||
 		file_copy(i->context->output, i->output, i->context->output_bytes) < 0)
 		return diag_fail_errno(d, "%s/%s/" WU_OUTPUT_IMAGE,
-			i->context->results->path, i->work.name);
+			i->context->results->path, i->work.folder.name);
 	return 0;
 }
 
@@ -299,7 +299,7 @@ static int is_host_full(const struct instance *i)
 {
 	struct statvfs s;
 
-	return fstatvfs(i->work.fd, &s) == 0 && s.f_blocks > 0 && s.f_bavail < 16;
+	return fstatvfs(i->work.folder.fd, &s) == 0 && s.f_blocks > 0 && s.f_bavail < 16;
 }
 
 static void settle(struct instance *i)
@@ -329,7 +329,7 @@ static void begin_unpacking(struct instance *i)
 		files = openat(i->work.result, OUTCOME_FILES,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (files < 0) {
-		diag_fail_errno(&d, "%s: " OUTCOME_FILES, i->work.name);
+		diag_fail_errno(&d, "%s: " OUTCOME_FILES, i->work.folder.name);
 		give_up_for(i, &d);
 		return;
 	}
@@ -393,7 +393,7 @@ static void step_syncing(struct instance *i)
 			return;
 		synced = unpack_reap(&i->unpack) == 0;
 	}
-	if (!synced && syncfs(i->work.fd) < 0)
+	if (!synced && syncfs(i->work.folder.fd) < 0)
 		diag_fail_errno(&d, "%s", i->context->results->path);
 	if (d.count ||
 		results_commit(i->context->results, i->what->id, &i->work, &d) < 0) {

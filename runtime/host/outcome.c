@@ -101,10 +101,10 @@ static int place_disk(const struct instance *i, struct diag *d)
 	int keep =
 		i->context->keep == KEEP_ALL || (i->context->keep == KEEP_FAILED && !ok);
 
-	if (keep && renameat(i->work.fd, WU_OUTPUT_IMAGE, i->work.result,
+	if (keep && renameat(i->work.folder.fd, WU_OUTPUT_IMAGE, i->work.result,
 			    WU_OUTPUT_IMAGE) < 0)
 		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
-	if (!keep && unlinkat(i->work.fd, WU_OUTPUT_IMAGE, 0) < 0)
+	if (!keep && unlinkat(i->work.folder.fd, WU_OUTPUT_IMAGE, 0) < 0)
 		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
 	return 0;
 }

@@ -2,7 +2,7 @@
 /* results: the folder of a unit's results. Each instance runs in a hidden work folder of
  * its own beside them and becomes visible, complete, by one rename:
  *
- *     RESULTS/.work-ID-PID/{output.img, result/…}   ─rename▶   RESULTS/ID/…
+ *     RESULTS/.work-ID-xxxxxxxx/{output.img, result/…}   ─rename▶   RESULTS/ID/…
  */
 #ifndef HOST_RESULTS_H
 #define HOST_RESULTS_H
@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "common/diag.h"
+#include "common/workdir.h"
 
 #define RESULTS_FILE "result.json"
 #define RESULTS_WORK_PREFIX ".work-"
@@ -20,12 +21,11 @@ struct results {
 };
 
 struct work {
-	int fd;	       /* the work folder, locked while it is in use */
-	int result;    /* its folder "result" */
-	char name[64]; /* of the work folder, in the results folder */
+	struct workdir folder; /* locked while it is in use */
+	int result;	       /* its folder "result" */
 };
 
-#define WORK_NONE ((struct work){.fd = -1, .result = -1})
+#define WORK_NONE ((struct work){.folder = {.parent = -1, .fd = -1}, .result = -1})
 
 /* Makes the folder, where it is to be made, and removes what runs that died left there.
  * Returns 0 or -1. */
@@ -44,6 +44,6 @@ int results_begin(
 int results_commit(
 	const struct results *r, const char *id, struct work *w, struct diag *d);
 /* Removes the work folder and what is in it. */
-void results_abandon(const struct results *r, struct work *w);
+void results_abandon(struct work *w);
 
 #endif
