@@ -26,6 +26,16 @@ setup() {
 	(($(stat -c %s "$WUGUEST") <= 65536))
 }
 
+@test "trace: the agent is the same bytes, wherever it is built" {
+	# Bases hold it, so their digests depend on it.
+	mkdir -p elsewhere/make elsewhere/runtime
+	cp -r "$ROOT/Makefile" elsewhere
+	cp -r "$ROOT/make/workunit.pc.in" elsewhere/make
+	cp -r "$ROOT/runtime/guest" "$ROOT/runtime/unit.h" elsewhere/runtime
+	(umask 077 && TZ=Asia/Tokyo make -s -C elsewhere BUILD=out out/wuguest)
+	cmp elsewhere/out/wuguest "$WUGUEST"
+}
+
 @test "trace: a whole build and run: no mount, no loop device, no setuid program" {
 	cat >hello.lua <<-'EOF'
 		return unit { name = "hello", command = "echo hello", machine = { memory = "128M" } }
