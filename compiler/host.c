@@ -9,6 +9,7 @@
 
 #include "match.h"
 #include "place.h"
+#include "resolve.h"
 
 /* One file or folder on the host, on its way into the tree. */
 struct found {
@@ -43,23 +44,20 @@ const char *host_kind_name(mode_t mode)
 	}
 }
 
-static int lies_below(const char *path, const char *root)
-{
-	size_t size = strlen(root);
-
-	if (size == 1)
-		return 1; /* "/" */
-	return strncmp(path, root, size) == 0 &&
-	       (path[size] == '\0' || path[size] == '/');
-}
-
 static int is_allowed(const struct host *h, const char *real)
 {
 	for (size_t i = 0; i < h->root_count; i++) {
-		if (lies_below(real, h->roots[i]))
+		if (resolve_lies_below(real, h->roots[i]))
 			return 1;
 	}
 	return 0;
+}
+
+int host_may_read(const struct host *h, const char *path)
+{
+	char real[PATH_MAX];
+
+	return realpath(path, real) && is_allowed(h, real);
 }
 
 static size_t seen_slot(const struct host_seen *seen, uint64_t device, uint64_t inode)

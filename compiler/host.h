@@ -36,6 +36,9 @@ void host_close(struct host *h);
 const char *host_resolve(
 	struct host *h, const char *wanted, const char *path, const char *shown);
 
+/* 1 where the path is there and, links resolved, lies below the roots. */
+int host_may_read(const struct host *h, const char *path);
+
 /* Adds a file or a folder with all that is in it at `dest` in the section; NULL: under
  * its own name. Goes on after a bad entry, so that all are reported. */
 int host_add(struct host *h, const char *path, const char *shown, const char *dest);

@@ -67,6 +67,8 @@ int match_is_pattern(const char *text)
 }
 
 struct search {
+	int (*may_read)(const char *folder, void *context);
+	void *context;
 	struct matches *m;
 	struct arena *a;
 	struct diag *d;
@@ -118,6 +120,11 @@ static int expand_part(
 	const char **names;
 	size_t count;
 
+	if (!s->may_read(folder, s->context))
+		return diag_fail(s->d,
+			"expected a folder below the recipe's folder, found %s (allow it "
+			"with --allow)",
+			folder);
 	names = match_list_folder(folder, &count, s->a);
 	if (!names)
 		return diag_fail_errno(s->d, "%s", folder);
@@ -144,10 +151,12 @@ static int expand(struct search *s, const char *folder, const char *pattern)
 	return is_there(path) ? step(s, path, rest) : 0;
 }
 
-int match_expand(const char *folder, const char *pattern, struct matches *m,
-	struct arena *a, struct diag *d)
+int match_expand(const char *folder, const char *pattern,
+	int (*may_read)(const char *folder, void *context), void *context,
+	struct matches *m, struct arena *a, struct diag *d)
 {
-	struct search s = {.m = m, .a = a, .d = d};
+	struct search s = {
+		.may_read = may_read, .context = context, .m = m, .a = a, .d = d};
 	locale_t bytes = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	locale_t old = uselocale(bytes);
 	int rc;

@@ -24,9 +24,11 @@ int match_is_pattern(const char *text);
 
 /* What `pattern`, relative to `folder` or absolute, names: * ? [ ] and \ within a part;
  * a leading dot is matched by a dot only. Paths come out as folder/…; no match is no
- * error. Strings live in a. */
-int match_expand(const char *folder, const char *pattern, struct matches *m,
-	struct arena *a, struct diag *d);
+ * error. Fails where it would have to read a folder that may_read() has a 0 for. Strings
+ * live in a. */
+int match_expand(const char *folder, const char *pattern,
+	int (*may_read)(const char *folder, void *context), void *context,
+	struct matches *m, struct arena *a, struct diag *d);
 
 /* Where a part of path, relative to `folder` or absolute, does not exist and its folder
  * has a name at most two edits away: the path with that name in its place, else NULL. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int lies_below(const char *path, const char *folder)
+int resolve_lies_below(const char *path, const char *folder)
 {
 	size_t length = strlen(folder);
 
@@ -27,10 +27,10 @@ enum resolve_result resolve_path(const struct resolve_roots *roots, const char *
 		return errno == ENOENT || errno == ENOTDIR ? RESOLVE_MISSING
 							   : RESOLVE_FAILED;
 	*resolved = arena_strdup(a, real);
-	if (lies_below(real, roots->folder))
+	if (resolve_lies_below(real, roots->folder))
 		return RESOLVE_OK;
 	for (size_t i = 0; i < roots->allowed_count; i++)
-		if (lies_below(real, roots->allowed[i]))
+		if (resolve_lies_below(real, roots->allowed[i]))
 			return RESOLVE_OK;
 	return RESOLVE_OUTSIDE;
 }

@@ -14,6 +14,9 @@ struct resolve_roots {
 	size_t allowed_count;
 };
 
+/* 1 where the path is the folder or in it; both absolute, links resolved. */
+int resolve_lies_below(const char *path, const char *folder);
+
 /* Gives the absolute path without links, in the arena. RESOLVE_FAILED leaves errno. */
 enum resolve_result resolve_path(const struct resolve_roots *roots, const char *path,
 	struct arena *a, const char **resolved);

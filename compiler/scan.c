@@ -10,6 +10,11 @@
 #include "match.h"
 #include "place.h"
 
+static int may_read(const char *folder, void *context)
+{
+	return host_may_read(context, folder);
+}
+
 static int add_pattern(struct host *h, const char *pattern)
 {
 	const char *folder = h->options->folder;
@@ -19,7 +24,7 @@ static int add_pattern(struct host *h, const char *pattern)
 	struct matches m;
 	int rc = 0;
 
-	if (match_expand(folder, pattern, &m, &h->scratch, &problems) < 0)
+	if (match_expand(folder, pattern, may_read, h, &m, &h->scratch, &problems) < 0)
 		return place_fail_all(h->diag, &h->item->place, &problems);
 	for (size_t i = 0; i < m.folder_count; i++)
 		tree_add_input(h->tree, m.folders[i]);

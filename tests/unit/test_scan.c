@@ -247,7 +247,9 @@ static void test_outside(void **state)
 		assert_int_equal(scan_items(&t, "app", &items, &o, &d), -1);
 		for (size_t j = 0; j < d.count; j++)
 			assert_non_null(strstr(d.lines[j].text,
-				"expected a file below the recipe's folder, found "));
+				i == 4 ? "expected a folder below the recipe's folder, "
+					 "found /etc "
+				       : "expected a file below the recipe's folder, found "));
 		if (i == 0)
 			assert_string_equal(d.lines[0].text,
 				"r.lua:4: app[1]: expected a file below the recipe's "

@@ -1,0 +1,4 @@
+return unit {
+	app = { "/*/*", "../*.bash", "data/../../*" },
+	command = "true",
+}
