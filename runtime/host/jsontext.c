@@ -150,3 +150,26 @@ void jsontext_add_params(struct buffer *b, const json_t *params)
 	}
 	free(keys);
 }
+
+int jsontext_is_deeper(const json_t *value, int levels)
+{
+	json_t *mutable = (json_t *)(uintptr_t)value, *inner;
+	const char *key;
+	size_t i;
+
+	if (!json_is_object(value) && !json_is_array(value))
+		return 0;
+	if (levels == 0)
+		return 1;
+	json_object_foreach(mutable, key, inner)
+	{
+		if (jsontext_is_deeper(inner, levels - 1))
+			return 1;
+	}
+	json_array_foreach(mutable, i, inner)
+	{
+		if (jsontext_is_deeper(inner, levels - 1))
+			return 1;
+	}
+	return 0;
+}

@@ -17,4 +17,8 @@ void jsontext_add_line(struct buffer *b, const json_t *value);
  * terminal. */
 void jsontext_add_params(struct buffer *b, const json_t *params);
 
+/* 1 where arrays and objects stand in each other more than `levels` deep: what is
+ * indented for each of them grows far beyond what it was read from. */
+int jsontext_is_deeper(const json_t *value, int levels);
+
 #endif

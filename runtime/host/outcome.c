@@ -12,9 +12,11 @@
 
 #include "common/file.h"
 #include "common/text.h"
+#include "jsontext.h"
 #include "runtime/unit.h"
 
 #define METRICS_LIMIT_BYTES (64 * 1024)
+#define METRICS_LEVELS 32 /* of objects and arrays: then result.json stays readable */
 
 static int open_record_folder(const struct instance *i)
 {
@@ -125,7 +127,8 @@ static json_t *read_metrics(const struct instance *i)
 	bytes = file_read(i->work.result, path, METRICS_LIMIT_BYTES, &size, &ignored);
 	if (bytes)
 		metrics = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
-	if (metrics && !json_is_object(metrics)) {
+	if (metrics && (!json_is_object(metrics) ||
+			       jsontext_is_deeper(metrics, METRICS_LEVELS))) {
 		json_decref(metrics);
 		metrics = NULL;
 	}

@@ -14,7 +14,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 
-#define RESULT_LIMIT_BYTES (4u << 20)
+#define RESULT_LIMIT_BYTES (16u << 20)
 
 int results_open(const char *path, int make, struct results *r, struct diag *d)
 {

@@ -213,9 +213,10 @@ static void finds_instances(void **state)
 
 static void the_key_is_the_documented_one(void **state)
 {
-	static const char text[] = "workunit-instance 1\nbase " SHA_A "," SHA_A
-				   "\napp " SHA_A "\noutput " SHA_A "\nparams " SHA_B
-				   "\nmachine 1 134217728 30000 none user console=ttyS0\n";
+	static const char text[] =
+		"workunit-instance 1\nbase " SHA_A "," SHA_A "\napp " SHA_A
+		"\noutput " SHA_A "\nparams " SHA_B
+		"\nmachine 1 134217728 30000 none user console=ttyS0\n";
 	char key[DIGEST_HEX], wanted[DIGEST_HEX];
 	struct manifest m;
 	struct diag d = {0};

@@ -91,6 +91,20 @@ static void numbers_are_short(void **state)
 	json_decref(v);
 }
 
+static void depth_is_found(void **state)
+{
+	json_t *flat = json_pack("{s:i, s:s}", "a", 1, "b", "text");
+	json_t *deep = json_pack("{s:i, s:[i, {s:[]}]}", "a", 1, "b", 2, "c");
+
+	(void)state;
+	assert_false(jsontext_is_deeper(flat, 1));
+	assert_true(jsontext_is_deeper(flat, 0));
+	assert_false(jsontext_is_deeper(deep, 4));
+	assert_true(jsontext_is_deeper(deep, 3));
+	json_decref(flat);
+	json_decref(deep);
+}
+
 static void a_link_stays_in_its_folder(void **state)
 {
 	(void)state;
@@ -161,6 +175,7 @@ int main(void)
 		cmocka_unit_test(printable_text_is_one_visible_line),
 		cmocka_unit_test(the_last_lines),
 		cmocka_unit_test(numbers_are_short),
+		cmocka_unit_test(depth_is_found),
 		cmocka_unit_test(a_link_stays_in_its_folder),
 		cmocka_unit_test(a_console_notices_panics),
 		cmocka_unit_test(a_console_keeps_both_ends),
