@@ -121,23 +121,20 @@ static void cpu_time_is_over(int signal_number)
 	_exit(1);
 }
 
-/* CPU seconds from now on, or 0 to lift the limit. */
-static void limit_cpu(unsigned seconds)
+/* At most so many CPU seconds from now on; was gets the limit that held before. */
+static void limit_cpu(unsigned seconds, struct rlimit *was)
 {
 	struct rlimit limit;
 	struct rusage used;
+	rlim_t end;
 
-	if (getrlimit(RLIMIT_CPU, &limit) < 0 || getrusage(RUSAGE_SELF, &used) < 0)
+	if (getrlimit(RLIMIT_CPU, was) < 0 || getrusage(RUSAGE_SELF, &used) < 0)
 		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (seconds) {
-		rlim_t end = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-			     seconds + 1;
-
-		if (limit.rlim_max == RLIM_INFINITY || end < limit.rlim_max)
-			limit.rlim_cur = end;
-		signal(SIGXCPU, cpu_time_is_over);
-	}
+	end = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + seconds + 1;
+	limit = *was;
+	if (limit.rlim_cur == RLIM_INFINITY || end < limit.rlim_cur)
+		limit.rlim_cur = end;
+	signal(SIGXCPU, cpu_time_is_over);
 	(void)setrlimit(RLIMIT_CPU, &limit);
 }
 
@@ -154,7 +151,7 @@ int sandbox_open(struct sandbox *s, const char *name, struct diag *d)
 		return diag_fail(d, "%s: no memory for Lua", name);
 	}
 	lua_sethook(s->lua, count_instructions, LUA_MASKCOUNT, HOOK_STEP);
-	limit_cpu(SANDBOX_CPU_SECONDS);
+	limit_cpu(SANDBOX_CPU_SECONDS, &s->cpu_limit);
 	return 0;
 }
 
@@ -165,7 +162,8 @@ void sandbox_close(struct sandbox *s)
 	lua_sethook(s->lua, NULL, 0, 0);
 	lua_close(s->lua);
 	s->lua = NULL;
-	limit_cpu(0);
+	signal(SIGXCPU, SIG_DFL);
+	(void)setrlimit(RLIMIT_CPU, &s->cpu_limit);
 }
 
 /* 1 where text starts with "NAME:LINE: ", and the length of that. */

@@ -8,6 +8,7 @@
 #include <lua.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "common/diag.h"
 
@@ -19,8 +20,9 @@ struct sandbox {
 	lua_State *lua;
 	size_t memory_used;
 	uint64_t instructions;
-	int exhausted;	  /* the budget is spent: every further instruction raises */
-	const char *name; /* what messages call the recipe */
+	int exhausted; /* the budget is spent: every further instruction raises */
+	struct rlimit cpu_limit; /* what holds outside the sandbox */
+	const char *name;	 /* what messages call the recipe */
 };
 
 /* A state with our modules ready for `require` by our own code. 0 or -1. */
