@@ -17,6 +17,8 @@ setup_file() {
 	"$WUC" build -q rooted.lua -o rooted
 	make_cases_recipe slow user slow ok
 	"$WUC" build -q slow.lua -o slow
+	make_cases_recipe odd user odd
+	"$WUC" build -q odd.lua -o odd
 	status=0
 	"$WURUN" run cases -o results --timeout 12s --keep failed >sweep.out 2>sweep.err || status=$?
 	echo "$status" >sweep.status
@@ -75,6 +77,7 @@ cases_script() {
 			ln -s ../../precious climbs
 			mkfifo pipe
 			;;
+		odd) echo '{loss: nan}' > metrics.json ;;
 		poweroff) poweroff -f ;;
 		panic) echo c > /proc/sysrq-trigger; sleep 60 ;;
 		lie)
@@ -208,6 +211,18 @@ wait_until() {
 	assert_line "climbs: a symbolic link that leads out of the folder"
 	assert_line "pipe: a fifo"
 	assert_equal "$(ls -A "$(result results links)/files")" ""
+}
+
+@test "metrics that are not there, or no JSON object, are told" {
+	assert_equal "$(field results ok 'has("metrics_problem")')" false
+	assert_equal "$(field results fail 'has("metrics_problem")')" false
+	assert_equal "$(field results links '[.metrics_problem, has("metrics")] | @json')" \
+		'["metrics.json: not there",false]'
+	run cat sweep.err
+	assert_line "$(id_of cases links): metrics: metrics.json: not there"
+	run -0 "$WURUN" run odd -o "$SCRATCH/r"
+	assert_line "$(id_of odd odd): metrics: metrics.json: not JSON"
+	assert_equal "$(field "$SCRATCH/r" odd .metrics_problem)" "metrics.json: not JSON"
 }
 
 @test "panic, no-result: what a guest with root can bring about" {

@@ -442,6 +442,7 @@ void manifest_instance_key(
 	buffer_printf(&b, "params %s\nmachine %u %" PRIu64 " %" PRIu64 " %s %s %s\n",
 		i->cd.sha256, m->cpus, m->memory_bytes, m->time_ms, m->network, m->user,
 		m->append);
+	buffer_printf(&b, "metrics %s\n", m->metrics ? m->metrics : "");
 	digest_of_bytes(b.bytes, b.size, key);
 	buffer_clear(&b);
 }

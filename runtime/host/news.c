@@ -60,8 +60,8 @@ static json_t *make_event(struct news *n, const char *event, const char *id,
 {
 	json_t *e =
 		json_pack("{s:s, s:s, s:s}", "event", event, "id", id, "class", class);
-	static const char *const keys[] = {
-		"reason", "exit_status", "signal", "wall_ms", "cpu_ms", "params"};
+	static const char *const keys[] = {"reason", "exit_status", "signal", "wall_ms",
+		"cpu_ms", "params", "metrics_problem"};
 
 	if (result)
 		json_object_set_new(e, "folder", json_sprintf("%s/%s", n->results, id));
@@ -209,6 +209,15 @@ static void say_what_was_missed(struct news *n, const struct instance *i)
 	}
 }
 
+static void say_what_is_wrong_with_metrics(struct news *n, const struct instance *i)
+{
+	const char *problem =
+		json_string_value(json_object_get(i->result, "metrics_problem"));
+
+	if (problem && i->committed)
+		progress_say(&n->progress, "%s: metrics: %s", i->what->id, problem);
+}
+
 void news_ended(void *news, const struct instance *i)
 {
 	struct news *n = news;
@@ -229,6 +238,8 @@ void news_ended(void *news, const struct instance *i)
 		say_ended(n, i);
 	if (failed && n->failed + n->host_failed <= TAILS_SHOWN && i->committed)
 		show_log(n, i);
+	if (n->style != NEWS_QUIET)
+		say_what_is_wrong_with_metrics(n, i);
 	say_what_was_missed(n, i);
 }
 

@@ -111,38 +111,66 @@ static int place_disk(const struct instance *i, struct diag *d)
 	return 0;
 }
 
-/* The unit's own measures, where it left an object of them. New reference or NULL. */
-static json_t *read_metrics(const struct instance *i)
+/* What is wrong with the metrics file, or NULL. The unpacked links lead nowhere else, so
+ * the path may be followed. */
+static const char *load_metrics(const struct instance *i, const char *path, json_t **json)
+{
+	struct diag ignored = {0};
+	struct stat st;
+	size_t size = 0;
+	char *bytes;
+
+	if (fstatat(i->work.result, path, &st, 0) < 0)
+		return "not there";
+	if (!S_ISREG(st.st_mode))
+		return "not a regular file";
+	if (st.st_size > METRICS_LIMIT_BYTES)
+		return "larger than 64 KiB";
+	bytes = file_read(i->work.result, path, METRICS_LIMIT_BYTES, &size, &ignored);
+	diag_clear(&ignored);
+	if (!bytes)
+		return "cannot be read";
+	*json = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	free(bytes);
+	if (!*json)
+		return "not JSON";
+	if (!json_is_object(*json))
+		return "not a JSON object";
+	if (jsontext_is_deeper(*json, METRICS_LEVELS))
+		return "more than 32 objects and arrays deep";
+	return NULL;
+}
+
+/* The unit's own measures, where it left an object of them: a new reference; else NULL,
+ * and *problem says why where there should be one (the caller frees it). */
+static json_t *read_metrics(const struct instance *i, char **problem)
 {
 	const char *name = i->context->manifest->metrics;
-	struct diag ignored = {0};
-	char *path, *bytes;
-	size_t size = 0;
 	json_t *metrics = NULL;
+	const char *what;
+	char *path;
 
+	*problem = NULL;
 	if (!name || strcmp(i->verdict.class, WU_CLASS_OK) != 0)
 		return NULL;
-	/* The unpacked links lead nowhere else, so the path may be followed. */
 	path = memory_printf(OUTCOME_FILES "/%s", name);
-	bytes = file_read(i->work.result, path, METRICS_LIMIT_BYTES, &size, &ignored);
-	if (bytes)
-		metrics = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL);
-	if (metrics && (!json_is_object(metrics) ||
-			       jsontext_is_deeper(metrics, METRICS_LEVELS))) {
-		json_decref(metrics);
-		metrics = NULL;
-	}
-	diag_clear(&ignored);
-	free(bytes);
+	what = load_metrics(i, path, &metrics);
 	free(path);
-	return metrics;
+	if (!what)
+		return metrics;
+	json_decref(metrics);
+	path = text_visible(name);
+	*problem = memory_printf("%s: %s", path, what);
+	free(path);
+	return NULL;
 }
 
 static int write_result(struct instance *i, const struct record *r, struct diag *d)
 {
 	const struct instance_context *c = i->context;
 	json_t *output = i->unpack.skipped ? unpack_summarize(&i->unpack) : NULL;
-	json_t *metrics = read_metrics(i);
+	char *problem;
+	json_t *metrics = read_metrics(i, &problem);
 	char key[DIGEST_HEX];
 	const struct record_context context = {
 		.id = i->what->id,
@@ -158,6 +186,7 @@ static int write_result(struct instance *i, const struct record *r, struct diag 
 		.started = i->started,
 		.output = output,
 		.metrics = metrics,
+		.metrics_problem = problem,
 	};
 	char *text;
 	int rc;
@@ -167,6 +196,7 @@ static int write_result(struct instance *i, const struct record *r, struct diag 
 	text = record_format_result(i->result);
 	rc = file_create(i->work.result, RESULTS_FILE, text, strlen(text), 0644, d);
 	free(text);
+	free(problem);
 	json_decref(metrics);
 	json_decref(output);
 	return rc;

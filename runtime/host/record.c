@@ -216,6 +216,9 @@ json_t *record_make_result(
 		json_object_set(result, "output", c->output);
 	if (c->metrics)
 		json_object_set(result, "metrics", c->metrics);
+	if (c->metrics_problem)
+		json_object_set_new(
+			result, "metrics_problem", json_string(c->metrics_problem));
 	free(reason);
 	return result;
 }

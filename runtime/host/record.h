@@ -29,11 +29,12 @@ struct record_context {
 	const char *id, *unit, *key;
 	const json_t *params;
 	const char *accelerator, *qemu, *host;
-	uint64_t wall_ms, boot_ms; /* of QEMU; until hello (0: never) */
-	uint64_t limit_ms;	   /* the time limit given to the guest; 0: none */
-	int64_t started;	   /* seconds since 1970 */
-	json_t *output;		   /* what was unpacked, or NULL; borrowed */
-	json_t *metrics;	   /* the unit's metrics, or NULL; borrowed */
+	uint64_t wall_ms, boot_ms;   /* of QEMU; until hello (0: never) */
+	uint64_t limit_ms;	     /* the time limit given to the guest; 0: none */
+	int64_t started;	     /* seconds since 1970 */
+	json_t *output;		     /* what was unpacked, or NULL; borrowed */
+	json_t *metrics;	     /* the unit's metrics, or NULL; borrowed */
+	const char *metrics_problem; /* why there are none, or NULL */
 };
 
 /* The whole result.json; r may be NULL where there is no valid record. New reference. */

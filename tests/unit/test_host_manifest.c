@@ -216,7 +216,7 @@ static void the_key_is_the_documented_one(void **state)
 	static const char text[] =
 		"workunit-instance 1\nbase " SHA_A "," SHA_A "\napp " SHA_A
 		"\noutput " SHA_A "\nparams " SHA_B
-		"\nmachine 1 134217728 30000 none user console=ttyS0\n";
+		"\nmachine 1 134217728 30000 none user console=ttyS0\nmetrics m.json\n";
 	char key[DIGEST_HEX], wanted[DIGEST_HEX];
 	struct manifest m;
 	struct diag d = {0};
