@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "digest.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -74,26 +75,69 @@ void digest_of_bytes(const void *bytes, size_t size, char hex[DIGEST_HEX])
 	digest_finish(g, hex);
 }
 
+static void add_zeros(struct digest *g, uint64_t count)
+{
+	static const char zeros[READ_BYTES];
+
+	for (; count > sizeof(zeros); count -= sizeof(zeros))
+		digest_add(g, zeros, sizeof(zeros));
+	digest_add(g, zeros, count);
+}
+
+/* Where the hole at this offset ends; the offset itself where there is none or nobody
+ * knows. Moves the descriptor's offset. */
+static uint64_t find_data(int fd, uint64_t offset)
+{
+	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+	struct stat st;
+
+	if (data < 0 && errno == ENXIO && fstat(fd, &st) == 0)
+		data = st.st_size; /* nothing but a hole is left */
+	return data > (off_t)offset ? (uint64_t)data : offset;
+}
+
+/* Holes count as the zeros that they read as, but need no reading: empty disks are large.
+ */
+static ssize_t add_file(struct digest *g, int fd, uint64_t *size_bytes)
+{
+	char *chunk = memory_alloc(READ_BYTES);
+	uint64_t offset = 0, data;
+	ssize_t n;
+
+	do {
+		data = find_data(fd, offset);
+		add_zeros(g, data - offset);
+		offset = data;
+		n = pread(fd, chunk, READ_BYTES, (off_t)offset);
+		if (n > 0) {
+			digest_add(g, chunk, (size_t)n);
+			offset += (uint64_t)n;
+		}
+	} while (n > 0);
+	free(chunk);
+	*size_bytes = offset;
+	return n;
+}
+
 int digest_of_fd(int fd, const char *name, char hex[DIGEST_HEX], uint64_t *size_bytes,
 	struct diag *d)
 {
 	struct digest *g = digest_new();
-	char *chunk = memory_alloc(READ_BYTES);
-	uint64_t offset = 0;
-	ssize_t n;
+	off_t before = lseek(fd, 0, SEEK_CUR);
+	uint64_t size;
+	ssize_t n = add_file(g, fd, &size);
 
-	while ((n = pread(fd, chunk, READ_BYTES, (off_t)offset)) > 0) {
-		digest_add(g, chunk, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	free(chunk);
+	if (n < 0)
+		diag_fail_errno(d, "%s", name);
+	if (before >= 0)
+		(void)!lseek(fd, before, SEEK_SET);
 	if (n < 0) {
 		digest_drop(g);
-		return diag_fail_errno(d, "%s", name);
+		return -1;
 	}
 	digest_finish(g, hex);
 	if (size_bytes)
-		*size_bytes = offset;
+		*size_bytes = size;
 	return 0;
 }
 

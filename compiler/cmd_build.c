@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "arguments.h"
 #include "base.h"
@@ -29,6 +30,7 @@ static const char help[] =
 	"  --allow DIR        let the recipe read files below DIR too, not only beside "
 	"itself\n"
 	"  --locked           refuse a base whose pinned packages cannot be had\n"
+	"  -B, --always-make  make every file anew (wurun verify finds damaged ones)\n"
 	"  -n, --dry-run      say what would be made, make nothing\n"
 	"  --why              say what caused each file to be made\n"
 	"  -q, --quiet        say nothing but errors and warnings\n"
@@ -45,8 +47,9 @@ static const char help[] =
 
 struct build_arguments {
 	struct arguments common;
+	struct timespec started;
 	const char *recipe, *folder;
-	int locked, dry_run, why, verbose;
+	int locked, make_all, dry_run, why, verbose;
 	int depfile, phony;
 	const char *depfile_path, *depfile_target;
 };
@@ -59,7 +62,7 @@ static int read_make_option(struct build_arguments *a, const char *letter, char 
 	else if (strcmp(letter, "P") == 0)
 		a->phony = 1;
 	else if (letter[0] == 'F' && (letter[1] || argv[optind]))
-		a->depfile_path = letter[1] ? letter + 1 : argv[optind++];
+		a->depfile = 1, a->depfile_path = letter[1] ? letter + 1 : argv[optind++];
 	else if (letter[0] == 'T' && (letter[1] || argv[optind]))
 		a->depfile_target = letter[1] ? letter + 1 : argv[optind++];
 	else
@@ -78,6 +81,7 @@ static int read_arguments(
 		{"locked", no_argument, NULL, LOCKED},
 		{"why", no_argument, NULL, WHY},
 		{"output", required_argument, NULL, 'o'},
+		{"always-make", no_argument, NULL, 'B'},
 		{"dry-run", no_argument, NULL, 'n'},
 		{"verbose", no_argument, NULL, 'v'},
 		{0},
@@ -85,7 +89,7 @@ static int read_arguments(
 	int c, rc = 0;
 
 	while (rc == 0 &&
-		(c = getopt_long(argc, argv, "o:nqvhM:", options, NULL)) != -1) {
+		(c = getopt_long(argc, argv, "o:BnqvhM:", options, NULL)) != -1) {
 		switch (c) {
 		case LOCKED:
 			a->locked = 1;
@@ -95,6 +99,9 @@ static int read_arguments(
 			break;
 		case 'o':
 			a->folder = optarg;
+			break;
+		case 'B':
+			a->make_all = 1;
 			break;
 		case 'n':
 			a->dry_run = 1;
@@ -211,6 +218,8 @@ static int build_unit(struct build_arguments *a, const struct recipe *recipe,
 {
 	const struct plan *plan = recipe->unit;
 	struct unit_options o = {
+		.started = a->started,
+		.make_all = a->make_all,
 		.dry_run = a->dry_run,
 		.scan = {.folder = plan->recipe_folder,
 			.allowed = a->common.recipe.allowed,
@@ -251,6 +260,7 @@ int command_build(int argc, char **argv, struct diag *d)
 	struct recipe recipe = {0}, base_recipe = {0};
 	int rc = arguments_begin(&a.common, d);
 
+	clock_gettime(CLOCK_REALTIME, &a.started);
 	if (rc == 0)
 		rc = read_arguments(argc, argv, &a, d);
 	if (rc != 0)

@@ -127,13 +127,15 @@ static void print_instances(FILE *out, const json_t *root, int all)
 
 static void describe(FILE *out, const json_t *root, int dirfd, int all)
 {
+	size_t instances;
+
 	print_head(out, root);
 	fputs("files\n", out);
 	print_files(out, root);
 	fputs("on the app disk\n", out);
 	print_listing(out, dirfd, all);
-	fprintf(out, "%zu instances\n",
-		json_array_size(json_object_get(root, "instances")));
+	instances = json_array_size(json_object_get(root, "instances"));
+	fprintf(out, "%zu instance%s\n", instances, instances == 1 ? "" : "s");
 	print_instances(out, root, all);
 }
 

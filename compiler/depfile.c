@@ -32,11 +32,15 @@ int depfile_write(const char *path, const char *target, const char *const *input
 	add_escaped(&b, target);
 	buffer_add_text(&b, ":");
 	for (size_t i = 0; i < count; i++) {
+		if (strchr(inputs[i], '\n'))
+			continue; /* make has no word for such a name */
 		buffer_add_text(&b, " \\\n  ");
 		add_escaped(&b, inputs[i]);
 	}
 	buffer_add_text(&b, "\n");
 	for (size_t i = 0; phony && i < count; i++) {
+		if (strchr(inputs[i], '\n'))
+			continue;
 		add_escaped(&b, inputs[i]);
 		buffer_add_text(&b, ":\n");
 	}

@@ -69,11 +69,19 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	char help_option[] = "--help";
+
 	/* A file over RLIMIT_FSIZE is an error to report, not a reason to die. */
 	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
+	}
+	if (argc > 2 && strcmp(argv[1], "help") == 0) {
+		/* wuc help build is wuc build --help */
+		argv[1] = argv[2];
+		argv[2] = help_option;
+		return run_command(3, argv);
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 		strcmp(argv[1], "help") == 0) {

@@ -192,8 +192,12 @@ int site_is_empty(const struct site *s)
 int site_make(const struct site *s, struct workdir *w, struct diag *d)
 {
 	char *prefix = prefix_of(s);
-	int rc = workdir_make(w, s->parent, prefix, d);
+	struct diag why = {0};
+	int rc = workdir_make(w, s->parent, prefix, &why);
 
+	if (rc < 0)
+		diag_fail(d, "%s: cannot be made: %s", s->path, why.lines[0].text);
+	diag_clear(&why);
 	free(prefix);
 	return rc;
 }

@@ -28,6 +28,7 @@ struct part {
 };
 
 enum { APP, LISTING, OUTPUT, SCRIPT, BASE };
+#define TICK_NS 10000000
 #define MOST_PARTS (BASE + 3)
 
 struct build {
@@ -166,7 +167,7 @@ static int is_there(const struct build *b, const char *path, uint64_t size_bytes
 
 static void find_kept_parts(struct build *b)
 {
-	for (size_t i = 0; i < b->part_count; i++) {
+	for (size_t i = 0; !b->options->make_all && i < b->part_count; i++) {
 		struct part *p = &b->parts[i];
 		struct artifact old;
 
@@ -197,7 +198,8 @@ static void find_kept_isos(struct build *b)
 
 	b->isos = arena_alloc(&b->arena, (s->instance_count + 1) * sizeof(*b->isos));
 	b->keep_iso = arena_alloc(&b->arena, s->instance_count + 1);
-	for (size_t i = 0; same_key && i < s->instance_count; i++)
+	for (size_t i = 0; same_key && !b->options->make_all && i < s->instance_count;
+		i++)
 		b->keep_iso[i] = old_unit_iso(&b->old, s->instances[i].id, &b->isos[i]) &&
 				 is_there(b, iso_path(path, s->instances[i].id),
 					 b->isos[i].size_bytes);
@@ -327,6 +329,21 @@ static int make_folders(int dirfd, struct diag *d)
 	return 0;
 }
 
+/* make(1) goes by time: what changes from when the build started is newer than the unit.
+ * Some filesystems' clocks tick a hundred times a second, so a little earlier than that.
+ */
+static void set_time(const struct build *b, int dirfd)
+{
+	struct timespec t = b->options->started;
+
+	t.tv_nsec -= TICK_NS;
+	if (t.tv_nsec < 0) {
+		t.tv_nsec += 1000000000;
+		t.tv_sec--;
+	}
+	(void)!utimensat(dirfd, WU_MANIFEST, (struct timespec[]){t, t}, 0);
+}
+
 static int make_all(struct build *b, int dirfd, struct diag *d)
 {
 	if (fchmod(dirfd, 0755) < 0 || make_folders(dirfd, d) < 0)
@@ -340,6 +357,7 @@ static int make_all(struct build *b, int dirfd, struct diag *d)
 	if (file_create(
 		    dirfd, WU_MANIFEST, b->manifest.bytes, b->manifest.size, 0644, d) < 0)
 		return -1;
+	set_time(b, dirfd);
 	/* One syncfs for thousands of small files; it reports their write errors too. */
 	return syncfs(dirfd) < 0 ? diag_fail_errno(d, "%s", b->site.path) : 0;
 }
@@ -385,10 +403,9 @@ static int is_up_to_date(struct build *b)
 	return same;
 }
 
-static void report_build(struct build *b)
+static void report_reasons(struct build *b)
 {
-	struct unit_report *r = b->report;
-	const struct sweep *s = &b->plan->sweep;
+	struct buffer *reasons = &b->report->reasons;
 	struct reasons_input in = {
 		.plan = b->plan,
 		.base = b->base,
@@ -397,21 +414,30 @@ static void report_build(struct build *b)
 		.listing = &b->listing,
 	};
 
-	for (size_t i = 0; i < b->part_count; i++) {
-		r->kept += (size_t)b->parts[i].keep;
-		r->made += !b->parts[i].keep;
+	if (b->options->make_all) {
+		buffer_add_text(reasons, "every file: --always-make asks for it\n");
+		return;
+	}
+	for (size_t i = 0; i < b->part_count; i++)
 		if (!b->parts[i].keep)
-			reasons_add_part(&r->reasons, &in, &b->parts[i].artifact);
-	}
-	for (size_t i = 0; i < s->instance_count; i++) {
+			reasons_add_part(reasons, &in, &b->parts[i].artifact);
+	reasons_add_isos(reasons, &in, b->keep_iso, b->iso_key);
+}
+
+static void report_build(struct build *b)
+{
+	struct unit_report *r = b->report;
+
+	for (size_t i = 0; i < b->part_count; i++)
+		r->kept += (size_t)b->parts[i].keep;
+	for (size_t i = 0; i < b->plan->sweep.instance_count; i++)
 		r->kept += (size_t)b->keep_iso[i];
-		r->made += !b->keep_iso[i];
-	}
-	reasons_add_isos(&r->reasons, &in, b->keep_iso, b->iso_key);
+	r->made = b->part_count + b->plan->sweep.instance_count - r->kept;
 	r->input_count = b->tree.input_count;
 	r->inputs = arena_alloc(&r->arena, (r->input_count + 1) * sizeof(*r->inputs));
 	for (size_t i = 0; i < r->input_count; i++)
 		r->inputs[i] = arena_strdup(&r->arena, b->tree.inputs[i]);
+	report_reasons(b);
 }
 
 static int build(struct build *b, const char *path, struct diag *d)
@@ -424,10 +450,8 @@ static int build(struct build *b, const char *path, struct diag *d)
 	find_kept_isos(b);
 	report_build(b);
 	if (is_up_to_date(b)) {
-		/* make(1) goes by time: the unit is now as new as what it was made from.
-		 */
 		if (!b->options->dry_run)
-			(void)!utimensat(b->site.folder, WU_MANIFEST, NULL, 0);
+			set_time(b, b->site.folder);
 		return 0;
 	}
 	if (b->report->made == 0 && b->report->reasons.size == 0)

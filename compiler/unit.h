@@ -13,7 +13,9 @@
 #include "scan.h"
 
 struct unit_options {
-	int dry_run; /* decide everything, write nothing */
+	struct timespec started; /* the new unit.json is as old as this: see make(1) */
+	int make_all;		 /* keep nothing of an old unit, however whole it looks */
+	int dry_run;		 /* decide everything, write nothing */
 	struct scan_options scan;
 };
 

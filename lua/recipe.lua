@@ -164,8 +164,8 @@ local function read_machine(context, r)
 		network = m:choice("network", { "none", "user" }, "none"),
 		user = m:choice("user", { "user", "root" }, "user"),
 	}
-	if machine.memory < 64 << 20 then
-		m.complain({ "memory" }, "expected at least 64M, found " .. text.show(m.raw.memory))
+	if machine.memory < 96 << 20 then -- with less the kernel of mini does not start
+		m.complain({ "memory" }, "expected at least 96M, found " .. text.show(m.raw.memory))
 	elseif machine.memory > 1 << 44 then
 		m.complain({ "memory" }, "expected at most 16T, found " .. text.show(m.raw.memory))
 	end

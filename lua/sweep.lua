@@ -297,7 +297,7 @@ function sweep.csv(source, complain)
 		return one_empty_row()
 	end
 	local header = records[1] or {}
-	local names, seen, rows = {}, {}, {}
+	local names, seen, rows, bad = {}, {}, {}, false
 	for _, name in ipairs(header) do
 		if not check_name(name, function(_, message)
 			complain({}, message, 1)
@@ -312,9 +312,11 @@ function sweep.csv(source, complain)
 	end
 	for i = 2, #records do
 		local record = records[i]
-		if #record ~= #names and not (#record == 1 and record[1] == "" and not record.quoted) then
+		local is_blank = #record == 1 and record[1] == "" and not record.quoted
+		if not is_blank and #record ~= #names then
+			bad = true
 			complain({}, ("expected %d fields, found %d"):format(#names, #record), record.line)
-		elseif #record == #names then
+		elseif not is_blank then
 			local row = {}
 			for k, name in ipairs(names) do
 				row[name] = check_value(sweep.typed(record[k]), {}, function(_, message)
@@ -325,7 +327,9 @@ function sweep.csv(source, complain)
 		end
 	end
 	if #rows == 0 then
-		complain({}, "expected a header and at least one row, found none", 1)
+		if not bad then
+			complain({}, "expected a header and at least one row, found none", 1)
+		end
 		return one_empty_row()
 	end
 	text.sort(names)

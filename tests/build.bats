@@ -578,3 +578,46 @@ teardown() {
 	# libisofs makes threads: they are no programs.
 	assert_equal "$(grep -vc 'CLONE_THREAD\|+++ exited' trace)" 1
 }
+
+@test "a file that changes while a build runs is newer than the unit" {
+	make_repo repo
+	cd repo
+	head -c 100M /dev/zero | tr '\0' x >large
+	sed -i 's/"sir.awk"/"sir.awk", "large"/' sir.lua
+	"$WUC" build -q sir.lua &
+	sleep 0.1
+	touch changed
+	wait $!
+	[ changed -nt units/sir/unit.json ]
+	# The same where nothing has to be made.
+	"$WUC" build -q sir.lua &
+	sleep 0.05
+	touch changed
+	wait $!
+	[ changed -nt units/sir/unit.json ]
+}
+
+@test "--always-make mends what has its size but not its bytes" {
+	make_repo repo
+	cd repo
+	"$WUC" build -q sir.lua
+	digests units/sir >../whole
+	printf x | dd of=units/sir/app.img bs=1 seek=5000 conv=notrunc status=none
+	run -0 "$WUC" build -q sir.lua
+	run ! diff ../whole <(digests units/sir)
+	run -0 "$WUC" build -B --why sir.lua
+	assert_line "every file: --always-make asks for it"
+	diff ../whole <(digests units/sir)
+}
+
+@test "a depfile leaves out the names that make has no words for" {
+	make_repo repo
+	cd repo
+	mkdir odd
+	echo x >"odd/two
+lines"
+	sed -i 's/"sir.awk"/"sir.awk", "odd"/' sir.lua
+	"$WUC" build -q -MF units.d sir.lua
+	printf 'include units.d\nunits/sir/unit.json:\n\techo made\n' >check.mk
+	run -0 make -q -f check.mk units/sir/unit.json
+}
