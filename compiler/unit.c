@@ -28,7 +28,6 @@ struct part {
 };
 
 enum { APP, LISTING, OUTPUT, SCRIPT, BASE };
-#define TICK_NS 10000000
 #define MOST_PARTS (BASE + 3)
 
 struct build {
@@ -330,18 +329,12 @@ static int make_folders(int dirfd, struct diag *d)
 }
 
 /* make(1) goes by time: what changes from when the build started is newer than the unit.
- * Some filesystems' clocks tick a hundred times a second, so a little earlier than that.
  */
 static void set_time(const struct build *b, int dirfd)
 {
-	struct timespec t = b->options->started;
+	const struct timespec times[] = {b->options->started, b->options->started};
 
-	t.tv_nsec -= TICK_NS;
-	if (t.tv_nsec < 0) {
-		t.tv_nsec += 1000000000;
-		t.tv_sec--;
-	}
-	(void)!utimensat(dirfd, WU_MANIFEST, (struct timespec[]){t, t}, 0);
+	(void)!utimensat(dirfd, WU_MANIFEST, times, 0);
 }
 
 static int make_all(struct build *b, int dirfd, struct diag *d)
