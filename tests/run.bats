@@ -213,6 +213,15 @@ wait_until() {
 	assert_equal "$(ls -A "$(result results links)/files")" ""
 }
 
+@test "what was left out is told; of the logs of many failures only the paths" {
+	run cat sweep.err
+	assert_line --regexp "^$(id_of cases links): 3 entries of the output disk were left out: .*pipe \(a fifo\)"
+	refute_line --regexp "^$(id_of cases ok): .*left out"
+	assert_equal "$(grep -c '^    see ' sweep.err)" 3
+	assert_equal "$(grep -c '^The logs of further failures are not shown.$' sweep.err)" 1
+	assert_equal "$(grep -cE '^\[.*; see results/[0-9a-f]{12}/[a-z]+$' sweep.err)" 2
+}
+
 @test "metrics that are not there, or no JSON object, are told" {
 	assert_equal "$(field results ok 'has("metrics_problem")')" false
 	assert_equal "$(field results fail 'has("metrics_problem")')" false
@@ -261,7 +270,9 @@ wait_until() {
 	assert_equal "$status" 125
 	run "$WURUN" run cases -o results --timeout 12s
 	assert_failure 1
-	assert_output "cases: 2 ok before, 5 failed before (--rerun-failed runs them again); results in results"
+	assert_line "cases: 2 ok before, 5 failed before (--rerun-failed runs them again); results in results"
+	assert_line --regexp '^failed before: ([0-9a-f]{12} [a-z-]+, ){4}[0-9a-f]{12} [a-z-]+$'
+	assert_line --partial "$(id_of cases full) disk-full"
 }
 
 @test "ls: a table, or each result on a line" {

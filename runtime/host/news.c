@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,9 @@
 
 #define TAIL_LINES 10
 #define TAIL_BYTES 8192
-#define TAILS_SHOWN 3 /* of a sweep's failures; the others are in the results */
+#define TAILS_SHOWN 3	/* of a sweep's failures; the others are in the results */
+#define NAMED_BEFORE 5	/* failures of earlier runs */
+#define NAMED_ENTRIES 3 /* of those that an output disk lost */
 
 void news_init(struct news *n, const struct stdio *stdio, const char *results,
 	const struct manifest *m, size_t total, enum news_style style)
@@ -76,7 +79,9 @@ void news_reuse(struct news *n, const json_t *result)
 	const char *class = json_string_value(json_object_get(result, "class"));
 
 	n->reused++;
-	n->reused_failed += !is_ok(class);
+	if (!is_ok(class) && n->reused_failed++ < NAMED_BEFORE)
+		buffer_printf(&n->failed_before, "%s%s %s",
+			n->failed_before.size ? ", " : "", id, class);
 	remember_only(n, result);
 	if (n->style == NEWS_JSON)
 		emit(n, make_event(n, "reused", id, class, result));
@@ -154,11 +159,22 @@ static void add_tail(struct buffer *b, int folder, const char *log)
 		text_add_last_lines(b, bytes, (size_t)size, TAIL_LINES, "    ");
 }
 
-static void show_log(struct news *n, const struct instance *i)
+/* Returns the instance's results and in *log what of them tells most, or NULL; the caller
+ * closes. */
+static int open_results(const struct news *n, const struct instance *i, const char **log)
 {
 	char *path = memory_printf("%s/%s", n->results, i->what->id);
-	CLEANUP(file_close) int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *log = folder < 0 ? NULL : choose_log(i, folder);
+	int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*log = folder < 0 ? NULL : choose_log(i, folder);
+	free(path);
+	return folder;
+}
+
+static void show_log(struct news *n, const struct instance *i)
+{
+	const char *log;
+	CLEANUP(file_close) int folder = open_results(n, i, &log);
 	struct buffer b = {0};
 
 	/* A relayed one was on the screen already. */
@@ -166,26 +182,39 @@ static void show_log(struct news *n, const struct instance *i)
 		add_tail(&b, folder, log);
 	if (b.size > 0)
 		progress_say(&n->progress, "%.*s", (int)b.size - 1, b.bytes);
-	if (log)
-		progress_say(&n->progress, "    see %s/%s", path, log);
+	progress_say(&n->progress, "    see %s/%s%s%s", n->results, i->what->id,
+		log ? "/" : "", log ? log : "");
 	buffer_clear(&b);
-	free(path);
 }
 
-static void say_ended(struct news *n, const struct instance *i)
+/* In place of the log's end: the failures of a large sweep must not hide each other. */
+static void add_log_path(struct buffer *b, const struct news *n, const struct instance *i)
+{
+	const char *log;
+	CLEANUP(file_close) int folder = open_results(n, i, &log);
+
+	buffer_printf(b, "; see %s/%s%s%s", n->results, i->what->id, log ? "/" : "",
+		log ? log : "");
+}
+
+static void say_ended(struct news *n, const struct instance *i, int with_path)
 {
 	const struct progress *p = &n->progress;
 	int ok = is_ok(i->verdict.class);
 	char time[QUANTITY_TEXT];
-	struct buffer params = {0};
+	struct buffer params = {0}, log = {0};
 
 	jsontext_add_params(&params, i->what->params);
-	progress_say(&n->progress, "[%zu/%zu] %s %s%s%s %s%s%s%s%s", p->ended, p->total,
+	if (with_path)
+		add_log_path(&log, n, i);
+	progress_say(&n->progress, "[%zu/%zu] %s %s%s%s %s%s%s%s%s%s", p->ended, p->total,
 		i->what->id, progress_color(p, ok), i->verdict.class, progress_plain(p),
 		quantity_format_time(i->ended_ms - i->started_ms, time),
-		params.size ? "  " : "", params.bytes, *i->verdict.reason ? ": " : "",
-		i->verdict.reason);
+		params.size ? "  " : "", params.size ? params.bytes : "",
+		*i->verdict.reason ? ": " : "", i->verdict.reason,
+		log.size ? log.bytes : "");
 	buffer_clear(&params);
+	buffer_clear(&log);
 }
 
 /* The guest does not wait for a host that reads slowly. */
@@ -209,6 +238,49 @@ static void say_what_was_missed(struct news *n, const struct instance *i)
 	}
 }
 
+/* "path: what" of a note on the output disk as "path (what)". */
+static void add_entry(struct buffer *b, const char *note)
+{
+	const char *what = strstr(note, ": "), *next;
+
+	while (what && (next = strstr(what + 2, ": ")))
+		what = next;
+	if (what)
+		buffer_printf(b, "%.*s (%s)", (int)(what - note), note, what + 2);
+	else
+		buffer_add_text(b, note);
+}
+
+static void say_entries(struct news *n, const struct instance *i, const json_t *list,
+	uint64_t count, const char *what)
+{
+	size_t listed = json_array_size(list), shown = 0;
+	struct buffer b = {0};
+
+	if (count < listed)
+		count = listed;
+	for (; shown < listed && shown < NAMED_ENTRIES; shown++) {
+		buffer_add_text(&b, shown ? ", " : "");
+		add_entry(&b, json_string_value(json_array_get(list, shown)));
+	}
+	if (shown)
+		progress_say(&n->progress,
+			"%s: %" PRIu64 " %s of the output disk %s: %s%s", i->what->id,
+			count, count == 1 ? "entry" : "entries", what, b.bytes,
+			count > shown ? ", …" : "");
+	buffer_clear(&b);
+}
+
+/* What the disk held and the results do not. */
+static void say_what_was_lost(struct news *n, const struct instance *i)
+{
+	const struct unpack *u = &i->unpack;
+
+	say_entries(n, i, u->skipped, u->skipped_count,
+		u->skipped_count == 1 ? "was left out" : "were left out");
+	say_entries(n, i, u->damaged, u->damaged_count, "could not be read");
+}
+
 static void say_what_is_wrong_with_metrics(struct news *n, const struct instance *i)
 {
 	const char *problem =
@@ -224,6 +296,8 @@ void news_ended(void *news, const struct instance *i)
 	const char *class = i->verdict.class;
 	int failed = !is_ok(class) && strcmp(class, WU_CLASS_INTERRUPTED) != 0;
 
+	int with_path;
+
 	count_class(n, class);
 	n->progress.spent_ms += i->ended_ms - i->started_ms;
 	remember_only(n, i->result);
@@ -232,12 +306,19 @@ void news_ended(void *news, const struct instance *i)
 				i->committed ? i->result : NULL));
 		return;
 	}
+	with_path = failed && i->committed && n->failed + n->host_failed > TAILS_SHOWN;
+	if (with_path && !n->tails_ended) {
+		n->tails_ended = 1;
+		progress_say(&n->progress, "The logs of further failures are not shown.");
+	}
 	/* On a terminal the live line counts; only what failed is worth a line. */
 	if (failed || n->style == NEWS_VERBOSE ||
 		(!n->progress.live && n->style != NEWS_QUIET))
-		say_ended(n, i);
-	if (failed && n->failed + n->host_failed <= TAILS_SHOWN && i->committed)
+		say_ended(n, i, with_path);
+	if (failed && i->committed && !with_path)
 		show_log(n, i);
+	if (n->style != NEWS_QUIET && i->committed)
+		say_what_was_lost(n, i);
 	if (n->style != NEWS_QUIET)
 		say_what_is_wrong_with_metrics(n, i);
 	say_what_was_missed(n, i);
@@ -274,6 +355,15 @@ static void add_count(struct buffer *b, size_t count, const char *what)
 		buffer_printf(b, "%s%zu %s", b->size ? ", " : "", count, what);
 }
 
+static void say_failed_before(const struct news *n)
+{
+	if (n->reused_failed > NAMED_BEFORE)
+		fprintf(n->stdio->err, "failed before: %s and %zu more\n",
+			n->failed_before.bytes, n->reused_failed - NAMED_BEFORE);
+	else if (n->reused_failed)
+		fprintf(n->stdio->err, "failed before: %s\n", n->failed_before.bytes);
+}
+
 static void say_summary(struct news *n, int signal)
 {
 	struct buffer b = {0};
@@ -282,6 +372,7 @@ static void say_summary(struct news *n, int signal)
 
 	if (n->style == NEWS_QUIET)
 		return;
+	say_failed_before(n);
 	add_count(&b, n->ok, "ok");
 	add_count(&b, n->failed, "failed");
 	add_count(&b, n->host_failed, "could not run");
@@ -337,5 +428,6 @@ int news_conclude(struct news *n, int signal)
 void news_clear(struct news *n)
 {
 	json_decref(n->only);
+	buffer_clear(&n->failed_before);
 	*n = (struct news){0};
 }

@@ -20,10 +20,12 @@ struct news {
 	size_t total;  /* instances selected */
 	size_t reused; /* of them had their result already */
 	size_t reused_failed;
+	struct buffer failed_before;		     /* the first of these, as a text */
 	size_t ok, failed, host_failed, interrupted; /* of those that ran */
 	struct progress progress;
-	json_t *only; /* the result of a selection of one */
-	int broken;   /* nobody reads standard output any more */
+	json_t *only;	 /* the result of a selection of one */
+	int tails_ended; /* it was said that further logs are not shown */
+	int broken;	 /* nobody reads standard output any more */
 };
 
 void news_init(struct news *n, const struct stdio *stdio, const char *results,
