@@ -33,8 +33,9 @@ static int verify(const char *path, int quiet, const struct stdio *stdio, struct
 		return EXIT_FAILED;
 	rc = verify_digests(unit, path, &m, d);
 	if (rc == 0 && !quiet)
-		fprintf(stdio->out, "%s: ok: %zu files and %zu instances as compiled\n",
-			path, m.file_count, m.instance_count);
+		fprintf(stdio->out, "%s: ok: %zu files and %zu instance%s as compiled\n",
+			path, m.file_count, m.instance_count,
+			m.instance_count == 1 ? "" : "s");
 	manifest_clear(&m);
 	return rc < 0 ? EXIT_FAILED : 0;
 }
