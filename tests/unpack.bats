@@ -350,6 +350,18 @@ make_unchecked_image() {
 	done
 }
 
+@test "a file that is no disk is one line, and leaves no folder that was not there" {
+	echo text >no.img
+	run "$WURUN" unpack no.img "$OUT"
+	assert_failure 1
+	assert_output "wurun: output disk: no ext4 filesystem"
+	assert_not_exist "$OUT"
+	mkdir "$OUT"
+	run "$WURUN" unpack no.img "$OUT"
+	assert_failure 1
+	assert_exist "$OUT"
+}
+
 @test "the full destination is our failure, not the disk's" {
 	[ -w /dev/full ] || skip "lacks /dev/full"
 	command -v unshare >/dev/null || skip "lacks unshare"

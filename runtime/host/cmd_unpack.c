@@ -31,11 +31,13 @@ static const char help[] =
 	"not be written.\n";
 
 /* Opens DIR, which it makes where it is not there. */
-static int open_empty_folder(const char *path, struct diag *d)
+static int open_empty_folder(const char *path, int *made, struct diag *d)
 {
 	int fd, entries = 0;
 	DIR *dir;
+	struct stat st;
 
+	*made = stat(path, &st) < 0 && errno == ENOENT;
 	if (file_make_folders(path, d) < 0)
 		return -1;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -82,8 +84,10 @@ static int report(const struct unpack *u, const char *path, int quiet,
 	char size[QUANTITY_TEXT];
 
 	print_list(stdio->err, "left out", u->skipped, u->skipped_count);
-	print_list(stdio->err, "damaged", u->damaged, u->damaged_count);
-	if (!quiet)
+	/* A disk that is none has one thing to say, and main.c says it. */
+	if (!u->is_no_disk)
+		print_list(stdio->err, "damaged", u->damaged, u->damaged_count);
+	if (!quiet && !u->is_no_disk)
 		fprintf(stdio->out, "%s: %" PRIu64 " files, %s\n", path, u->totals.files,
 			quantity_format_size(u->totals.bytes, size));
 	if (u->host_failure)
@@ -104,14 +108,14 @@ static int unpack(const char *image_path, const char *path, int quiet,
 	CLEANUP(file_close) int dest = -1;
 	struct unpack u;
 	struct stat st;
-	int status = EXIT_HOST_FAILED;
+	int status = EXIT_HOST_FAILED, made;
 
 	if (image < 0 || fstat(image, &st) < 0)
 		return diag_fail_errno(d, "%s", image_path), EXIT_HOST_FAILED;
 	if (!S_ISREG(st.st_mode))
 		return diag_fail(d, "%s: not a regular file", image_path),
 		       EXIT_HOST_FAILED;
-	dest = open_empty_folder(path, d);
+	dest = open_empty_folder(path, &made, d);
 	if (dest < 0)
 		return EXIT_HOST_FAILED;
 	if (unpack_start(&u, image, -1, dest, d) == 0) {
@@ -122,6 +126,8 @@ static int unpack(const char *image_path, const char *path, int quiet,
 			unpack_reap(&u);
 		}
 		status = report(&u, path, quiet, stdio, d);
+		if (u.is_no_disk && made)
+			rmdir(path); /* empty; nothing is lost where it stays */
 	}
 	unpack_clear(&u);
 	return status;

@@ -149,6 +149,7 @@ static int note_bad_superblock(struct unpack *u, int image, int pristine)
 	json_array_append_new(u->damaged, json_string(damage.lines[0].text));
 	u->damaged_count = 1;
 	u->complete = 1;
+	u->is_no_disk = 1;
 	diag_clear(&damage);
 	return -1;
 }
