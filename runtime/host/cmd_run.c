@@ -181,21 +181,52 @@ static int is_finished(
 	return strcmp(class, WU_CLASS_OK) == 0 || !r->options->rerun_failed;
 }
 
+/* 1, and the news of it, where it has its result. */
+static int reuse(struct run *r, const struct manifest_instance *i)
+{
+	json_t *result = results_load(&r->results, i->id);
+	int finished = result && is_finished(r, i, result);
+
+	if (finished)
+		news_reuse(&r->news, result);
+	json_decref(result);
+	return finished;
+}
+
 /* Takes those off the list that have their result. */
 static void drop_finished(struct run *r)
 {
 	size_t left = 0;
 
-	for (size_t n = 0; n < r->count; n++) {
-		json_t *result = results_load(&r->results, r->list[n]->id);
-
-		if (result && is_finished(r, r->list[n], result))
-			news_reuse(&r->news, result);
-		else
+	for (size_t n = 0; n < r->count; n++)
+		if (!reuse(r, r->list[n]))
 			r->list[left++] = r->list[n];
-		json_decref(result);
-	}
 	r->count = left;
+}
+
+static void hear_ended(void *run, const struct instance *i)
+{
+	news_ended(&((struct run *)run)->news, i);
+}
+
+static void hear_fell_back(void *run)
+{
+	news_fell_back(&((struct run *)run)->news);
+}
+
+static int hear_turn(void *run, const struct instance *list, size_t count)
+{
+	return news_turn(&((struct run *)run)->news, list, count);
+}
+
+static int is_done(void *run, const struct manifest_instance *what)
+{
+	struct run *r = run;
+
+	if (!reuse(r, what))
+		return 0;
+	r->news.progress.total--;
+	return 1;
 }
 
 /* One for each processor that the unit asks for, as far as memory goes. */
@@ -292,7 +323,7 @@ static void set_relays(struct run *r)
 static int run_list(struct run *r, struct diag *d)
 {
 	const struct sweep_listener listener = {
-		news_ended, news_fell_back, news_turn, &r->news};
+		hear_ended, hear_fell_back, is_done, hear_turn, r};
 	int signal;
 
 	if (catch_signals(r, d) < 0 || qemu_find(&r->program, d) < 0)

@@ -36,11 +36,18 @@ static void start(
 	instance_clear(i);
 }
 
+static void start_unless_done(
+	struct sweep *s, struct instance *i, const struct manifest_instance *what)
+{
+	if (!s->listener->is_done(s->listener->context, what))
+		start(s, i, what);
+}
+
 static void fill_slots(struct sweep *s)
 {
 	for (size_t n = 0; n < s->slot_count; n++)
 		while (s->slots[n].state == INSTANCE_IDLE && s->next < s->count)
-			start(s, &s->slots[n], s->list[s->next++]);
+			start_unless_done(s, &s->slots[n], s->list[s->next++]);
 }
 
 static void fall_back(struct sweep *s)

@@ -13,6 +13,8 @@ struct sweep_listener {
 	void (*ended)(void *context, const struct instance *i);
 	/* KVM did not boot a guest; from here on it is TCG. */
 	void (*fell_back)(void *context);
+	/* Another run may have been faster: 1 where this one needs no run any more. */
+	int (*is_done)(void *context, const struct manifest_instance *what);
 	/* Once a turn, with those that run. Returns -1 where the run should end. */
 	int (*turn)(void *context, const struct instance *list, size_t count);
 	void *context;
