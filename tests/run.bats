@@ -575,7 +575,12 @@ none_left() {
 	run "$WURUN" doctor
 	assert_failure 1
 	assert_line --regexp '^qemu +ok: QEMU emulator version '
-	assert_line --regexp '^accelerator +to do: no base to boot: build one: wuc base build mini$'
+	assert_line --regexp '^accelerator +to do: no base to boot: .*\(wurun doctor UNIT\).*\(wuc base build mini\)$'
+	run -0 "$WURUN" doctor cases
+	assert_line --regexp '^accelerator +ok: (KVM|TCG): a guest boots and ends in '
+	run "$WURUN" doctor nowhere
+	assert_failure 125
+	assert_output "wurun: nowhere: No such file or directory"
 	mkdir -p "$XDG_CACHE_HOME/workunit/bases/x"
 	cp cases/base/kernel cases/base/initrd "$XDG_CACHE_HOME/workunit/bases/x/"
 	run "$WURUN" doctor

@@ -15,14 +15,17 @@
 #include "common/file.h"
 #include "common/quantity.h"
 #include "host.h"
+#include "manifest.h"
 #include "runtime/unit.h"
+#include "verify.h"
 
 static const char help[] =
-	"usage: wurun doctor\n"
+	"usage: wurun doctor [UNIT]\n"
 	"\n"
 	"Looks whether this machine can run work units: QEMU, an accelerator that a "
 	"guest\n"
 	"really boots with, memory, disk space. Each line says ok, or what to do.\n"
+	"The guest is UNIT's base, or one that wuc built here.\n"
 	"\n"
 	"  -h, --help   this text\n"
 	"\n"
@@ -35,7 +38,8 @@ static const char help[] =
 
 struct patient {
 	FILE *out;
-	int ill; /* something is to be done */
+	const char *unit; /* whose base is booted, or NULL: one of the store's */
+	int ill;	  /* something is to be done */
 	struct qemu_program program;
 };
 
@@ -124,7 +128,7 @@ static void say_accelerator(struct patient *p, enum accelerator a, uint64_t took
 
 static void look_at_accelerator(struct patient *p)
 {
-	char *base = find_base();
+	char *base = p->unit ? memory_printf("%s/" WU_BASE_FOLDER, p->unit) : find_base();
 	char *kernel_path = base ? memory_printf("%s/" WU_KERNEL, base) : NULL;
 	char *initrd_path = base ? memory_printf("%s/" WU_INITRD, base) : NULL;
 	CLEANUP(file_close)
@@ -138,15 +142,18 @@ static void look_at_accelerator(struct patient *p)
 	free(initrd_path);
 	if (kernel < 0 || initrd < 0)
 		say_to_do(p, "accelerator",
-			"no base to boot: build one: wuc base build mini");
+			"no base to boot: name a unit (wurun doctor UNIT), or build one "
+			"(wuc base build mini)");
 	else if (accel_has_kvm() && boots(p, kernel, initrd, ACCELERATOR_KVM, &took_ms))
 		say_accelerator(p, ACCELERATOR_KVM, took_ms);
 	else if (boots(p, kernel, initrd, ACCELERATOR_TCG, &took_ms))
 		say_accelerator(p, ACCELERATOR_TCG, took_ms);
 	else
 		say_to_do(p, "accelerator",
-			"a guest boots neither with KVM nor with TCG: is the base whole? "
-			"wuc base build mini");
+			p->unit ? "a guest boots neither with KVM nor with TCG: is the "
+				  "unit whole? wurun verify UNIT"
+				: "a guest boots neither with KVM nor with TCG: is the "
+				  "base whole? wuc base build mini");
 }
 
 static void look_at_memory(struct patient *p)
@@ -182,9 +189,24 @@ static void look_at_disk(struct patient *p)
 	free(text);
 }
 
-static int examine(FILE *out)
+static int check_unit(const char *path, struct diag *d)
 {
-	struct patient p = {.out = out};
+	CLEANUP(file_close) int unit = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct manifest m;
+	int rc;
+
+	if (unit < 0)
+		return diag_fail_errno(d, "%s", path);
+	if (manifest_load(unit, path, &m, d) < 0)
+		return -1;
+	rc = verify_sizes(unit, path, &m, d);
+	manifest_clear(&m);
+	return rc;
+}
+
+static int examine(const char *unit, FILE *out)
+{
+	struct patient p = {.out = out, .unit = unit};
 
 	if (look_at_qemu(&p) == 0)
 		look_at_accelerator(&p);
@@ -207,11 +229,13 @@ static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 		fputs(help, stdio->out);
 		return 0;
 	}
-	if (argc != optind) {
-		diag_fail(d, "doctor: expected no arguments");
+	if (argc > optind + 1) {
+		diag_fail(d, "doctor: expected one unit at most: wurun doctor [UNIT]");
 		return EXIT_USAGE;
 	}
-	return examine(stdio->out);
+	if (argv[optind] && check_unit(argv[optind], d) < 0)
+		return EXIT_HOST_FAILED;
+	return examine(argv[optind], stdio->out);
 }
 
 const struct command cmd_doctor = {
