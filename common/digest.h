@@ -18,6 +18,10 @@ struct digest *digest_new(void);
 void digest_add(struct digest *g, const void *bytes, size_t size);
 /* Ends the computation and frees g. */
 void digest_finish(struct digest *g, char hex[DIGEST_HEX]);
+/* Ends the computation, in bytes, and makes g ready for the next one. */
+void digest_take(struct digest *g, unsigned char bytes[DIGEST_BYTES]);
+/* A second computation that goes on from where g is. */
+struct digest *digest_fork(const struct digest *g);
 /* Frees g without a result; NULL is fine. */
 void digest_drop(struct digest *g);
 
@@ -30,6 +34,7 @@ int digest_of_fd(int fd, const char *name, char hex[DIGEST_HEX], uint64_t *size_
 /* The same of a file by path, relative to dirfd; follows no final symlink. */
 int digest_of_file(int dirfd, const char *path, char hex[DIGEST_HEX],
 	uint64_t *size_bytes, struct diag *d);
+void digest_to_hex(const unsigned char bytes[DIGEST_BYTES], char hex[DIGEST_HEX]);
 /* 1 where text is exactly 64 lower-case hex digits. */
 int digest_is_hex(const char *text);
 
