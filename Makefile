@@ -51,9 +51,17 @@ COMPILER_SOURCES := \
 	compiler/depfile.c \
 	compiler/embed.c \
 	compiler/ext4.c \
+	compiler/ext4_check.c \
 	compiler/ext4_contents.c \
-	compiler/ext4_image.c \
+	compiler/ext4_extents.c \
+	compiler/ext4_folder.c \
+	compiler/ext4_ids.c \
+	compiler/ext4_inode.c \
 	compiler/ext4_io.c \
+	compiler/ext4_layout.c \
+	compiler/ext4_size.c \
+	compiler/ext4_super.c \
+	compiler/ext4_xattr.c \
 	compiler/host.c \
 	compiler/initrd.c \
 	compiler/iso.c \

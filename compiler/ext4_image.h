@@ -1,62 +1,82 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext4_image: an empty ext4 file system by libext2fs, with every id and time pinned, and
- * what fills it: blocks, inodes, contents. ext4.c decides sizes and order. */
+/* ext4_image: one image at work, and the stations of ext4.c's way in their order. Each
+ * function returns 0, or -1 with messages. */
 #ifndef COMPILER_EXT4_IMAGE_H
 #define COMPILER_EXT4_IMAGE_H
 
 #include <ext2fs/ext2fs.h>
 #include <stdint.h>
 
+#include "common/digest.h"
 #include "ext4.h"
+#include "ext4_extents.h"
 #include "ext4_io.h"
+#include "ext4_layout.h"
+#include "ext4_xattr.h"
 
-#define EXT4_EXTENT_BLOCKS 32768 /* the most that one extent may have */
+#define EXT4_FIRST_INODE 11
+#define EXT4_FAST_SYMLINK_MAX 59
 #define EXT4_LINKS_MAX 65000
 
-/* A run of a file's blocks that lie together on the disk. */
-struct extent {
-	uint32_t logical;
-	uint32_t count;
-	uint64_t physical;
+/* What the tree takes of a disk, besides contents and tables. */
+struct ext4_need {
+	uint64_t inodes;	/* with the reserved ones and a few to spare */
+	uint64_t plain_blocks;	/* folders of one block, long symlinks, attributes */
+	uint64_t folder_blocks; /* of larger folders, at most */
+	uint64_t file_blocks;	/* if no file had a hole, and with all their extents */
 };
 
 struct ext4_image {
-	ext2_filsys fs;
-	struct ext4_io *io;
+	struct tree *tree;
 	const struct ext4_options *options;
 	const char *name; /* what messages call it */
-	struct tree *tree;
-	struct diag *diag;
-	uint64_t free_start, free_end; /* the free run that blocks are taken from */
-	int full;		       /* a block was wanted where none was left */
-	struct extent *extents;	       /* of the file at work */
-	size_t extent_count, extent_room;
-	char *chunk; /* TREE_CHUNK bytes */
+	struct ext4_need need;
+	struct ext4_layout layout;
+	struct ext4_geometry geometry;
+	struct ext4_extents extents;
+	struct ext4_xattr_table xattrs;
+	struct ext4_layout xattr_layout; /* where their blocks come from */
+	struct ext4_io io;
+	struct digest *digest; /* of what the image holds, so far */
+	unsigned char uuid[EXT4_UUID_BYTES];
+	uint32_t hash_seed[4];	/* of folders */
+	uint32_t checksum_seed; /* once the UUID is known */
+	uint32_t last_inode;
 };
 
-/* Lays out the file system; nothing is written yet. A size that holds no file system
- * gives 0 free blocks and no fs. Returns 0 or -1; ext4_image_close() in any case. */
-int ext4_image_open(struct ext4_image *m, uint64_t blocks, uint64_t inodes, int fd,
-	uint64_t *free_blocks);
-void ext4_image_close(struct ext4_image *m);
+/* ext4_check.c: all that ext4 cannot hold, with the files' names, and m->need. */
+int ext4_check(struct ext4_image *m, struct diag *d);
 
-/* Takes up to `wanted` blocks that lie together, at least one; -1 with m->full. */
-int ext4_image_take(
-	struct ext4_image *m, uint64_t wanted, uint64_t *start, uint64_t *count);
+/* ext4_ids.c: the hash seed comes from names and the like; the UUID from these and the
+ * contents, which ext4_contents.c adds to m->digest. */
+void ext4_ids_start(struct ext4_image *m);
+void ext4_ids_finish(struct ext4_image *m);
 
-/* Writes a node's inode and what it points to; children have their inodes' numbers in
- * `mark`. */
-int ext4_image_put(struct ext4_image *m, struct node *n);
+/* ext4_size.c: m->layout for an image that is large enough for the tree, and an error
+ * where one is given that is not. Measures files only if it must know. */
+int ext4_size_plan(struct ext4_image *m, struct diag *d);
+/* m->geometry, once everything but the tables has its place. */
+int ext4_size_finish(struct ext4_image *m, struct diag *d);
 
-/* Blocks that a node takes besides its inode, at most; its directory blocks if it is a
- * folder. */
-uint64_t ext4_image_blocks_of(const struct node *n);
+/* ext4_contents.c: every file's contents, in one stream. */
+int ext4_contents_write(struct ext4_image *m, struct diag *d);
 
-/* Writes bitmaps, descriptors and superblocks with pinned times, and all that is cached.
- */
-int ext4_image_finish(struct ext4_image *m);
+/* ext4_folder.c: folders in the tree's order. */
+int ext4_folders_write(struct ext4_image *m, struct diag *d);
+/* The blocks that a folder has: 1, or more with an index. */
+uint64_t ext4_folder_blocks(const struct node *n, const uint32_t hash_seed[4]);
 
-/* Adds a message for an error of libext2fs, or of the disk if that is why. Returns -1. */
-int ext4_image_fail(struct ext4_image *m, errcode_t error, const char *what);
+/* ext4_inode.c: numbers as the walk goes, the last of which is returned; tables as
+ * m->geometry and fs have them. */
+uint32_t ext4_inodes_number(struct tree *t);
+int ext4_inodes_write(struct ext4_image *m, ext2_filsys fs, struct diag *d);
+int ext4_symlinks_write(struct ext4_image *m, struct diag *d);
+
+/* ext4_super.c: tables, bitmaps, descriptors, superblocks. */
+int ext4_tables_write(struct ext4_image *m, struct diag *d);
+
+/* Keeps a map for the inode of this node. */
+void ext4_image_note(struct ext4_image *m, struct node *n, uint64_t physical,
+	const struct ext4_map *map);
 
 #endif
