@@ -12,8 +12,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 $(WERROR)
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 PROJECT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. $(WARNINGS) $(HARDENING) \
-	-ffile-prefix-map=$(CURDIR)=.
-PROJECT_LDFLAGS := -pie -Wl,-z,relro,-z,now
+	-pthread -ffile-prefix-map=$(CURDIR)=.
+PROJECT_LDFLAGS := -pthread -pie -Wl,-z,relro,-z,now
 V ?= 0
 Q := $(if $(filter 0,$(V)),@)
 say = $(if $(filter 0,$(V)),@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -41,6 +41,7 @@ COMPILER_SOURCES := \
 	compiler/arguments.c \
 	compiler/base.c \
 	compiler/base_recipe.c \
+	compiler/batch.c \
 	compiler/cmd_base.c \
 	compiler/cmd_build.c \
 	compiler/cmd_check.c \
@@ -86,6 +87,7 @@ COMPILER_SOURCES := \
 	compiler/site.c \
 	compiler/source.c \
 	compiler/store.c \
+	compiler/stream.c \
 	compiler/supply.c \
 	compiler/tree.c \
 	compiler/tree_list.c \
@@ -243,6 +245,7 @@ COMPILER_TESTS := \
 	test_params \
 	test_quantity \
 	test_scan \
+	test_stream \
 	test_tree
 
 HOST_TESTS := \
@@ -283,7 +286,7 @@ $(call unit_tests,$(GUEST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN
 $(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS)):
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANITIZE) -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS) -lcmocka
+	$(Q)$(CC) -pthread $(SANITIZE) -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS) -lcmocka
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd
