@@ -9,7 +9,7 @@
 #include "stream.h"
 #include "tree.h"
 
-#define BATCH_BYTES ((size_t)TREE_CHUNK)
+#define BATCH_BYTES ((size_t)512 * 1024) /* stays in a processor's cache */
 #define BATCH_BLOCKS (BATCH_BYTES / TREE_BLOCK)
 
 /* A small file, or a stretch of a large one, which starts at a block. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stream: the contents of a tree's files, in the tree's order: read, digested and searched
- * for blocks of zeros by several threads, and handed to a sink. What comes out is the
- * same for any number of threads.
+/* stream: the contents of a tree's files, in the tree's order: read, digested and
+ * searched for blocks of zeros by several threads, and handed to a sink. What comes out
+ * is the same for any number of threads.
  *
  *     threads: take a batch ─▶ read, digest, find runs ─▶ (in order) place ─▶ write
  */
@@ -22,10 +22,10 @@ struct stream_run {
 /* Where contents go. Each returns 0, or -1 with a message, which ends the stream. */
 struct stream_sink {
 	void *context;
-	/* Runs in the tree's order; one call at a time. Neighbouring runs of a file may
-	 * continue one another: large files come in pieces. */
-	int (*place)(void *context, struct stream_run *runs, size_t count,
-		struct diag *d);
+	/* Runs of one file, in the tree's order; one call at a time. Neighbouring runs
+	 * may continue one another: large files come in pieces. */
+	int (*place)(
+		void *context, struct stream_run *runs, size_t count, struct diag *d);
 	/* In the same order, after a file's last run, or for one that has none: the node
 	 * is measured. data_sha256 is of the bytes that are in no hole, one after the
 	 * other; without holes it is the file's own. */
@@ -38,7 +38,7 @@ struct stream_sink {
 
 struct stream_options {
 	unsigned threads; /* 0: as many as there are processors, at most 4 */
-	int no_whole; /* node->sha256 becomes the data_sha256: holes cost nothing */
+	int no_whole;	  /* node->sha256 becomes the data_sha256: holes cost nothing */
 };
 
 /* Reads every NODE_FILE of a finished tree and sets its sha256, data_blocks, data_runs
