@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "common/diag.h"
+#include "common/memory.h"
 #include "runtime/unit.h"
 
 static const struct {
@@ -73,6 +76,8 @@ int main(int argc, char **argv)
 
 	/* A file over RLIMIT_FSIZE is an error to report, not a reason to die. */
 	signal(SIGXFSZ, SIG_IGN);
+	/* By itself jansson goes on with a byte less where memory is out. */
+	json_set_alloc_funcs(memory_alloc, free);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
