@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "memory.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,15 +17,14 @@ struct arena_chunk {
 	alignas(max_align_t) char bytes[];
 };
 
-/* The one place besides main.c that ends the program: no caller could go on, and building
- * a message takes memory. */
-static _Noreturn void out_of_memory(void)
+void memory_stop(void)
 {
-	static const char text[] = "out of memory\n";
+	char line[64];
+	int size = snprintf(line, sizeof(line), "%.32s: out of memory\n",
+		program_invocation_short_name);
 
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(125);
-	_exit(125);
+	(void)!write(STDERR_FILENO, line, (size_t)size);
+	_exit(memory_exit_status);
 }
 
 void *memory_alloc(size_t size)
@@ -32,7 +32,7 @@ void *memory_alloc(size_t size)
 	void *p = calloc(1, size ? size : 1);
 
 	if (!p)
-		out_of_memory();
+		memory_stop();
 	return p;
 }
 
@@ -41,7 +41,7 @@ void *memory_resize(void *old, size_t size)
 	void *p = realloc(old, size ? size : 1);
 
 	if (!p)
-		out_of_memory();
+		memory_stop();
 	return p;
 }
 
@@ -57,7 +57,7 @@ char *memory_vprintf(const char *fmt, va_list args)
 	char *text;
 
 	if (vasprintf(&text, fmt, args) < 0)
-		out_of_memory();
+		memory_stop();
 	return text;
 }
 
@@ -79,7 +79,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	void *p;
 
 	if (need < size)
-		out_of_memory();
+		memory_stop();
 	if (!c || c->room - c->used < need) {
 		size_t room = need > CHUNK_BYTES ? need : CHUNK_BYTES;
 
@@ -135,7 +135,7 @@ void buffer_add(struct buffer *b, const void *bytes, size_t size)
 {
 	if (b->room - b->size <= size) {
 		if (size > SIZE_MAX / 4 - b->size)
-			out_of_memory();
+			memory_stop();
 		b->room = (b->size + size + 1) * 3 / 2 + 256;
 		b->bytes = memory_resize(b->bytes, b->room);
 	}

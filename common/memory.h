@@ -7,6 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* The exit status of a program that runs out of memory: each one's own. */
+extern const int memory_exit_status;
+
+/* Says so and ends the program: no caller could go on, and a message takes memory. This
+ * is the one place besides main.c that does. */
+_Noreturn void memory_stop(void);
+
 /* Zeroed memory, or the end of the program. The caller frees. */
 void *memory_alloc(size_t size);
 /* realloc(3) that never returns NULL for a size over 0. */

@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "command.h"
+#include "common/memory.h"
 #include "common/text.h"
+
+const int memory_exit_status = EXIT_FAILED;
 
 #define LATEST_EPOCH 253402300799 /* the year 9999 */
 

@@ -3,6 +3,10 @@
 
 #include <getopt.h>
 
+#include "common/memory.h"
+
+const int memory_exit_status = EXIT_HOST_FAILED;
+
 int command_refuse_option(const struct command *c, char **argv, struct diag *d)
 {
 	const char *given = argv[optind - 1];
