@@ -15,6 +15,8 @@
 #include "common/file.h"
 #include "runtime/unit.h"
 
+#define ASIDE ".old"
+
 static int open_folder(int parent, const char *name)
 {
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -74,14 +76,16 @@ static int carry_over(const struct site *s, int from, int to, struct diag *d)
 	return rc;
 }
 
-/* Once more what it was before a build died while it stepped aside. */
-static int restore(const struct site *s, int fd, const char *name)
+/* 1 where a build died while the old unit stepped aside, and this is that unit. A folder
+ * that was never in the unit's place may lack what its manifest says. */
+static int stepped_aside(const struct site *s, const char *name)
 {
+	size_t size = strlen(name), ending = strlen(ASIDE);
 	struct stat st;
 
-	return fstatat(fd, WU_MANIFEST, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return size > ending && strcmp(name + size - ending, ASIDE) == 0 &&
 	       fstatat(s->parent, s->name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
-	       renameat(s->parent, name, s->parent, s->name) == 0;
+	       errno == ENOENT;
 }
 
 static int mend_one(const struct site *s, const char *name, struct diag *d)
@@ -90,8 +94,12 @@ static int mend_one(const struct site *s, const char *name, struct diag *d)
 	int fd = openat(s->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP(file_close) int folder = -1;
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || restore(s, fd, name))
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
+	if (stepped_aside(s, name))
+		return renameat(s->parent, name, s->parent, s->name) < 0
+			       ? diag_fail_errno(d, "%s", s->path)
+			       : 0;
 	folder = open_folder(s->parent, s->name);
 	return folder < 0 ? 0 : carry_over(s, fd, folder, d);
 }
@@ -207,7 +215,7 @@ int site_make(const struct site *s, struct workdir *w, struct diag *d)
  */
 static int step_aside(const struct site *s, struct workdir *w)
 {
-	char *aside = memory_printf("%s.old", w->name);
+	char *aside = memory_printf("%s" ASIDE, w->name);
 	int rc = renameat(s->parent, s->name, s->parent, aside);
 
 	if (rc == 0 && renameat(w->parent, w->name, s->parent, s->name) < 0) {
@@ -220,6 +228,22 @@ static int step_aside(const struct site *s, struct workdir *w)
 	return rc;
 }
 
+/* Whatever it was that stood in the unit's place: its files are the user's. */
+static int remove_old(const struct site *s, const struct workdir *w, struct diag *d)
+{
+	CLEANUP(file_close) int old = open_folder(w->parent, w->name);
+	CLEANUP(diag_clear) struct diag why = {0};
+
+	if (old < 0)
+		return diag_fail_errno(d, "%s", s->path);
+	if (carry_over(s, old, w->fd, d) < 0)
+		return -1;
+	if (file_remove_tree(w->parent, w->name, &why) < 0)
+		return diag_fail(d, "%s: built, but the old one cannot be removed: %s",
+			s->path, why.lines[0].text);
+	return 0;
+}
+
 int site_publish(const struct site *s, struct workdir *w, struct diag *d)
 {
 	int rc = renameat2(w->parent, w->name, s->parent, s->name,
@@ -228,12 +252,8 @@ int site_publish(const struct site *s, struct workdir *w, struct diag *d)
 	if (rc < 0 && errno == EINVAL)
 		rc = s->folder < 0 ? renameat(w->parent, w->name, s->parent, s->name)
 				   : step_aside(s, w);
-	if (rc < 0)
+	/* The new one is safe in its place before anything of the old one goes. */
+	if (rc < 0 || fsync(s->parent) < 0)
 		return diag_fail_errno(d, "%s", s->path);
-	if (s->folder >= 0) {
-		if (carry_over(s, s->folder, w->fd, d) < 0)
-			return -1;
-		file_remove_tree(w->parent, w->name, d);
-	}
-	return fsync(s->parent) < 0 ? diag_fail_errno(d, "%s", s->path) : 0;
+	return s->folder < 0 ? 0 : remove_old(s, w, d);
 }
