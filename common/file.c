@@ -220,21 +220,25 @@ static int copy_to_new(
 {
 	CLEANUP(file_close)
 	int in = openat(from_dir, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	CLEANUP(file_close) int out = -1;
 	struct stat st;
+	int out, failed;
 
 	if (in < 0 || fstat(in, &st) < 0)
 		return diag_fail_errno(d, "%s", from);
 	out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (out < 0)
 		return diag_fail_errno(d, "%s", to);
-	if (file_copy(in, out, (uint64_t)st.st_size) < 0 ||
-		fchmod(out, st.st_mode & 0777) < 0) {
+	failed = file_copy(in, out, (uint64_t)st.st_size) < 0 ||
+		 fchmod(out, st.st_mode & 0777) < 0;
+	if (failed)
 		diag_fail_errno(d, "%s", to);
-		unlinkat(to_dir, to, 0);
-		return -1;
+	if (close(out) < 0 && !failed) {
+		failed = 1;
+		diag_fail_errno(d, "%s", to);
 	}
-	return 0;
+	if (failed)
+		unlinkat(to_dir, to, 0);
+	return failed ? -1 : 0;
 }
 
 int file_link_or_copy(
