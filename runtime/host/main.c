@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "common/memory.h"
 #include "runtime/unit.h"
 
 static const struct command *const commands[] = {
@@ -118,6 +120,8 @@ int main(int argc, char **argv)
 	if (open_standard_descriptors() < 0)
 		return EXIT_HOST_FAILED;
 	signal(SIGPIPE, SIG_IGN);
+	/* By itself jansson goes on with a byte less where memory is out. */
+	json_set_alloc_funcs(memory_alloc, free);
 	status = dispatch(argc, argv, &d);
 	status = flush_output(status, &d);
 	diag_print(&d, stderr, "wurun");
