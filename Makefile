@@ -38,6 +38,8 @@ COMMON_SOURCES := \
 
 COMPILER_SOURCES := \
 	compiler/archive.c \
+	compiler/archive_acl.c \
+	compiler/archive_keep.c \
 	compiler/arguments.c \
 	compiler/base.c \
 	compiler/base_recipe.c \
@@ -45,11 +47,13 @@ COMPILER_SOURCES := \
 	compiler/cmd_base.c \
 	compiler/cmd_build.c \
 	compiler/cmd_check.c \
+	compiler/cmd_image.c \
 	compiler/cmd_inspect.c \
 	compiler/control.c \
 	compiler/cpio.c \
 	compiler/decode.c \
 	compiler/depfile.c \
+	compiler/disks.c \
 	compiler/embed.c \
 	compiler/ext4.c \
 	compiler/ext4_check.c \
@@ -64,15 +68,20 @@ COMPILER_SOURCES := \
 	compiler/ext4_super.c \
 	compiler/ext4_xattr.c \
 	compiler/host.c \
+	compiler/host_walk.c \
+	compiler/host_xattrs.c \
+	compiler/image.c \
 	compiler/initrd.c \
 	compiler/iso.c \
 	compiler/kernel.c \
+	compiler/known.c \
 	compiler/lock.c \
 	compiler/main.c \
 	compiler/manifest.c \
 	compiler/match.c \
 	compiler/mirror.c \
 	compiler/modules.c \
+	compiler/outfile.c \
 	compiler/package.c \
 	compiler/params.c \
 	compiler/place.c \
@@ -237,8 +246,10 @@ COMPILER_TESTS := \
 	test_archive \
 	test_cpio \
 	test_depfile \
+	test_disks \
 	test_ext4 \
 	test_iso \
+	test_known \
 	test_lock \
 	test_modules \
 	test_package \
@@ -287,6 +298,14 @@ $(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS)):
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pthread $(SANITIZE) -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS) -lcmocka
+
+# Libraries that tests preload into the programs.
+PRELOADED := $(BUILD)/tests/vary.so
+unit-tests: $(PRELOADED)
+$(BUILD)/tests/%.so: tests/%.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -shared -fPIC -o $@ $< -ldl
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd

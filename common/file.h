@@ -14,6 +14,11 @@
 /* Closes *fd where it is one; for CLEANUP(file_close). */
 void file_close(int *fd);
 
+/* open(2) of an existing absolute path, close-on-exec, that follows no symlink in any
+ * part (only the last where the kernel has no openat2). A descriptor, or -1 with errno.
+ */
+int file_open_plain(const char *path, int flags);
+
 /* Writes all of it, through short writes and EINTR. Returns 0, or -1 with errno set. */
 int file_write(int fd, const void *bytes, size_t size);
 int file_write_at(int fd, const void *bytes, size_t size, off_t offset);

@@ -11,10 +11,13 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "archive_keep.h"
 #include "common/file.h"
 #include "place.h"
 
 #define READ_BYTES (256 * 1024)
+#define MAJOR_MAX 0xfff /* Linux's device numbers have 32 bits */
+#define MINOR_MAX 0xfffff
 
 struct import {
 	struct tree *tree;
@@ -197,75 +200,53 @@ static int copy_data(struct import *m, const char *member, uint64_t *size)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+/* What the member is beside its name and contents. */
+static int keep(
+	struct import *m, struct node *n, const char *member, struct archive_entry *e)
 {
-	const struct xattr *x = a, *y = b;
+	const char *why = archive_keep_rest(m->tree, n, m->item, e);
 
-	return strcmp(x->name, y->name);
-}
-
-static int is_in(const struct xattr *list, size_t count, const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(list[i].name, name) == 0)
-			return 1;
-	}
-	return 0;
-}
-
-/* The item's attributes, and of the member's own those that users may set. An archive may
- * hold each twice, in two notations. */
-static void add_xattrs(struct import *m, struct node *n, struct archive_entry *e)
-{
-	size_t count = m->item->xattr_count;
-	size_t room = count + (size_t)archive_entry_xattr_reset(e);
-	struct arena *a = &m->tree->arena;
-	struct xattr *list;
-	const char *name;
-	const void *value;
-	size_t size;
-
-	n->xattrs = m->item->xattrs;
-	n->xattr_count = count;
-	if (room == count)
-		return;
-	list = arena_alloc(a, room * sizeof(*list));
-	if (count)
-		memcpy(list, m->item->xattrs, count * sizeof(*list));
-	while (archive_entry_xattr_next(e, &name, &value, &size) == ARCHIVE_OK) {
-		if (is_in(list, count, name) || strncmp(name, "user.", 5) != 0)
-			continue;
-		list[count++] = (struct xattr){
-			.name = arena_strdup(a, name),
-			.value = arena_memdup(a, value, size),
-			.size = size,
-		};
-	}
-	if (count)
-		qsort(list, count, sizeof(*list), by_name);
-	n->xattrs = list;
-	n->xattr_count = count;
+	return why ? fail(m, member, why) : 0;
 }
 
 static int add_file(
 	struct import *m, const char *path, const char *member, struct archive_entry *e)
 {
-	mode_t mode = tree_mode(m->item, archive_entry_perm(e), m->keep_special_modes);
+	mode_t mode = archive_keep_mode(m->item, e, m->keep_special_modes);
 	uint64_t size =
 		archive_entry_size_is_set(e) ? (uint64_t)archive_entry_size(e) : 0;
-	struct source source = {.kind = SOURCE_SPOOL};
+	uint64_t start;
 	struct node *n;
 
 	if (tree_open_spool(m->tree, m->diag) < 0)
 		return -1;
-	source.offset = m->tree->spool_size;
+	start = m->tree->spool_size;
 	n = place_node(m, path, NODE_FILE, mode);
 	if (!n || copy_data(m, member, &size) < 0)
 		return -1;
 	n->size = size;
-	n->source = source;
-	add_xattrs(m, n, e);
-	return tree_measure(m->tree, n, m->diag);
+	n->source_kind = SOURCE_SPOOL;
+	n->offset = start;
+	return keep(m, n, member, e);
+}
+
+/* Another name of a link, device or pipe: one more of the same. */
+static int add_copy(struct import *m, const char *path, const struct node *to)
+{
+	struct node *n = place_node(m, path, (enum node_type)to->type, to->mode);
+
+	if (!n)
+		return -1;
+	if (to->type == NODE_SYMLINK)
+		n->target = to->target;
+	else
+		n->device = to->device;
+	n->uid = to->uid;
+	n->gid = to->gid;
+	n->mtime = to->mtime;
+	n->mtime_ns = to->mtime_ns;
+	n->xattrs = to->xattrs;
+	return 0;
 }
 
 static int add_hardlink(
@@ -277,14 +258,15 @@ static int add_hardlink(
 
 	clean = clean_path(m, target, &bad);
 	to = clean ? tree_find(m->tree, tree_path_of(m, clean)) : NULL;
-	if (!to || to->item != m->item ||
-		(to->type != NODE_FILE && to->type != NODE_HARDLINK))
+	if (!to || to->item != m->item || to->type == NODE_FOLDER)
 		return fail(m, member,
 			arena_printf(&m->scratch,
 				"a hard link to %s, which is no earlier file in it",
 				target));
 	if (to == tree_find(m->tree, path))
 		return 0;
+	if (to->type != NODE_FILE && to->type != NODE_HARDLINK)
+		return add_copy(m, path, to);
 	n = place_node(m, path, NODE_HARDLINK, to->mode);
 	if (!n)
 		return -1;
@@ -293,8 +275,9 @@ static int add_hardlink(
 }
 
 static int add_symlink(
-	struct import *m, const char *path, const char *member, const char *target)
+	struct import *m, const char *path, const char *member, struct archive_entry *e)
 {
+	const char *target = archive_entry_symlink(e);
 	struct node *n;
 
 	if (!target || !*target || strlen(target) > TREE_PATH_MAX)
@@ -303,17 +286,60 @@ static int add_symlink(
 	if (!n)
 		return -1;
 	n->target = arena_strdup(&m->tree->arena, target);
-	return 0;
+	return keep(m, n, member, e);
 }
 
-static int add_folder(struct import *m, const char *path, mode_t mode)
+static int add_special(struct import *m, const char *path, const char *member,
+	struct archive_entry *e, enum node_type type)
 {
-	mode_t special = m->keep_special_modes ? mode & 07000 : 0;
+	int is_device = type == NODE_CHARACTER || type == NODE_BLOCK;
+	struct node *n;
+
+	if (!(m->item->keep & KEEP_DEVICES))
+		return fail(m, member,
+			"expected files, folders and links, found a device or pipe");
+	if (is_device && (archive_entry_rdevmajor(e) > MAJOR_MAX ||
+				 archive_entry_rdevminor(e) > MINOR_MAX))
+		return fail(m, member, "a device of a number that Linux has not");
+	n = place_node(
+		m, path, type, archive_keep_mode(m->item, e, m->keep_special_modes));
+	if (!n)
+		return -1;
+	n->device = is_device ? archive_entry_rdev(e) : 0;
+	return keep(m, n, member, e);
+}
+
+/* What the recipe says of a folder counts, else the last source that has it. */
+static int add_folder(
+	struct import *m, const char *path, const char *member, struct archive_entry *e)
+{
 	struct node *n = tree_find(m->tree, path);
 
-	if (n && n->type == NODE_FOLDER && !n->implied && n->item != m->item)
-		return 0; /* what the recipe says of it counts */
-	return place_node(m, path, NODE_FOLDER, 0755 | special) ? 0 : -1;
+	if (n && n->type == NODE_FOLDER && n->item && n->item->kind == ITEM_FOLDER)
+		return 0;
+	n = place_node(m, path, NODE_FOLDER,
+		archive_keep_mode(m->item, e, m->keep_special_modes));
+	return n ? keep(m, n, member, e) : -1;
+}
+
+/* The folder that all members go to, whether the archive has it or not. */
+static int add_top(struct import *m)
+{
+	const struct node *n = tree_find(m->tree, m->top);
+
+	if (n && n->type == NODE_FOLDER && !n->implied)
+		return 0;
+	return place_node(m, m->top, NODE_FOLDER, 0755) ? 0 : -1;
+}
+
+/* libarchive goes on without a list that it cannot read. */
+static int lost_acl(struct import *m)
+{
+	static const char parse_error[] = "Parse error:";
+	const char *text = archive_error_string(m->archive);
+
+	return (m->item->keep & KEEP_XATTRS) && text &&
+	       strncmp(text, parse_error, sizeof(parse_error) - 1) == 0;
 }
 
 static int add_member(struct import *m, struct archive_entry *e)
@@ -329,6 +355,8 @@ static int add_member(struct import *m, struct archive_entry *e)
 		return fail(m, member, "expected a path inside the archive's folder");
 	if (!clean)
 		return 0;
+	if (lost_acl(m))
+		return fail(m, member, "an access control list that cannot be read");
 	path = tree_path_of(m, clean);
 	if (hardlink)
 		return add_hardlink(m, path, member, hardlink);
@@ -336,12 +364,17 @@ static int add_member(struct import *m, struct archive_entry *e)
 	case AE_IFREG:
 		return add_file(m, path, member, e);
 	case AE_IFDIR:
-		return add_folder(m, path, archive_entry_perm(e));
+		return add_folder(m, path, member, e);
 	case AE_IFLNK:
-		return add_symlink(m, path, member, archive_entry_symlink(e));
+		return add_symlink(m, path, member, e);
+	case AE_IFIFO:
+		return add_special(m, path, member, e, NODE_FIFO);
+	case AE_IFCHR:
+		return add_special(m, path, member, e, NODE_CHARACTER);
+	case AE_IFBLK:
+		return add_special(m, path, member, e, NODE_BLOCK);
 	default:
-		return fail(m, member,
-			"expected files, folders and links, found a device or pipe");
+		return fail(m, member, "a member of an unknown kind");
 	}
 }
 
@@ -391,8 +424,7 @@ static int import_from(struct import *m, int fd)
 
 	if (fstat(fd, &before) < 0)
 		return fail(m, NULL, strerror(errno));
-	if (add_folder(m, m->top, 0755) < 0 || open_archive(m, fd) < 0 ||
-		add_members(m) < 0)
+	if (add_top(m) < 0 || open_archive(m, fd) < 0 || add_members(m) < 0)
 		return -1;
 	if (fstat(fd, &after) < 0 || !same_file(&before, &after))
 		return fail(m, NULL, "changed while it was read");

@@ -15,21 +15,28 @@ const int memory_exit_status = EXIT_FAILED;
 
 #define LATEST_EPOCH 253402300799 /* the year 9999 */
 
+int arguments_read_epoch(
+	struct arguments *a, const char *name, const char *text, struct diag *d)
+{
+	char *end;
+
+	errno = 0;
+	a->recipe.epoch = strtoll(text, &end, 10);
+	if (errno || *end || end == text || a->recipe.epoch < 0 ||
+		a->recipe.epoch > LATEST_EPOCH)
+		return diag_fail(
+			d, "%s: expected seconds since 1970, found \"%s\"", name, text);
+	return 0;
+}
+
 int arguments_begin(struct arguments *a, struct diag *d)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	char *end;
 
 	*a = (struct arguments){.recipe.epoch = -1};
 	if (!epoch || !epoch[0])
 		return 0;
-	errno = 0;
-	a->recipe.epoch = strtoll(epoch, &end, 10);
-	if (errno || *end || a->recipe.epoch < 0 || a->recipe.epoch > LATEST_EPOCH)
-		return diag_fail(d,
-			"SOURCE_DATE_EPOCH: expected seconds since 1970, found \"%s\"",
-			epoch);
-	return 0;
+	return arguments_read_epoch(a, "SOURCE_DATE_EPOCH", epoch, d);
 }
 
 /* The list with one more place at its end. */

@@ -33,6 +33,9 @@ enum { ARGUMENT_SET = 256, ARGUMENT_ONLY, ARGUMENT_ALLOW, ARGUMENT_OWN };
 
 /* 0, or -1 where SOURCE_DATE_EPOCH is no time. */
 int arguments_begin(struct arguments *a, struct diag *d);
+/* Takes a time in the place of SOURCE_DATE_EPOCH's; `name` is where it was given. */
+int arguments_read_epoch(
+	struct arguments *a, const char *name, const char *text, struct diag *d);
 /* Takes an option that is not the command's own: 0, 1 after --help has printed the text,
  * or -1 where it makes no sense. */
 int arguments_take(struct arguments *a, int option, const char *value, const char *help,

@@ -16,6 +16,7 @@
 #include "record.h"
 #include "runtime/unit.h"
 #include "store.h"
+#include "stream.h"
 #include "supply.h"
 #include "tree.h"
 
@@ -52,10 +53,12 @@ static void add_members(struct buffer *b, const struct items *items)
 		add_text(b, "member", item->source);
 		add_text(b, "to", item->dest);
 		buffer_printf(b, "mode %o\n", (unsigned)item->mode);
-		for (size_t x = 0; x < item->xattr_count; x++) {
-			add_text(b, "xattr", item->xattrs[x].name);
-			buffer_printf(b, "%zu ", item->xattrs[x].size);
-			buffer_add(b, item->xattrs[x].value, item->xattrs[x].size);
+		for (size_t k = 0; item->xattrs && k < item->xattrs->count; k++) {
+			const struct xattr *x = &item->xattrs->list[k];
+
+			add_text(b, "xattr", x->name);
+			buffer_printf(b, "%zu ", x->size);
+			buffer_add(b, x->value, x->size);
 		}
 	}
 }
@@ -83,7 +86,7 @@ static void compute_key(struct build *b, char key[DIGEST_HEX])
 		add_text(&text, "sha256", b->supply.lock.pins[i].sha256);
 	}
 	add_members(&text, &p->initrd);
-	tree_list(&b->tree, &text);
+	tree_list_text(&b->tree, &text);
 	digest_of_bytes(text.bytes, text.size, key);
 }
 
@@ -247,6 +250,8 @@ static int prepare(struct build *b)
 	if (initrd_add_files(&b->tree, plan, b->options, &b->agent, b->diag) < 0)
 		return -1;
 	tree_finish(&b->tree);
+	if (stream_files(&b->tree, &(struct stream_options){0}, NULL, b->diag) < 0)
+		return -1;
 	if (supply_open(&b->supply, &b->store, plan, b->options, b->arena, b->diag) < 0)
 		return -1;
 	compute_key(b, b->key);

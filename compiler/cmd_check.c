@@ -9,6 +9,7 @@
 #include "common/text.h"
 #include "recipe.h"
 #include "scan.h"
+#include "stream.h"
 
 static const char help[] =
 	"usage: wuc check RECIPE [--set NAME=VALUE] [--only NAME=VALUE] [--allow DIR] [-q]\n"
@@ -67,6 +68,9 @@ static int check_files(const struct check_arguments *a, const struct plan *p,
 	if (scan_items(&t, "input", &p->input, &o, d) < 0)
 		rc = -1;
 	tree_finish(&t);
+	/* What cannot be read is a mistake too. */
+	if (rc == 0)
+		rc = stream_files(&t, &(struct stream_options){.no_whole = 1}, NULL, d);
 	tree_walk(&t, add_to_totals, totals);
 	tree_clear(&t);
 	return rc;

@@ -13,6 +13,7 @@
 int command_build(int argc, char **argv, struct diag *d);
 int command_check(int argc, char **argv, struct diag *d);
 int command_inspect(int argc, char **argv, struct diag *d);
+int command_image(int argc, char **argv, struct diag *d);
 int command_base(int argc, char **argv, struct diag *d);
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "place.h"
+#include "source.h"
 
 #define COPY_BYTES (128 * 1024)
 #define FILE_LIMIT_BYTES UINT32_MAX /* newc has eight hex digits for a size */
@@ -38,6 +39,14 @@ static mode_t type_bits(enum node_type type)
 		return AE_IFDIR;
 	case NODE_SYMLINK:
 		return AE_IFLNK;
+	case NODE_FIFO:
+		return AE_IFIFO;
+	case NODE_SOCKET:
+		return AE_IFSOCK;
+	case NODE_CHARACTER:
+		return AE_IFCHR;
+	case NODE_BLOCK:
+		return AE_IFBLK;
 	case NODE_FILE:
 	case NODE_HARDLINK:
 		break;
@@ -55,17 +64,19 @@ static void describe(struct writer *w, struct node *n, const char *path)
 	if (file->mark == 0)
 		file->mark = ++w->last_inode;
 	archive_entry_set_pathname(e, path);
-	archive_entry_set_filetype(e, type_bits(n->type));
+	archive_entry_set_filetype(e, type_bits((enum node_type)n->type));
 	archive_entry_set_perm(e, n->type == NODE_SYMLINK ? 0777 : file->mode & 07777);
 	archive_entry_set_ino64(e, (la_int64_t)file->mark);
 	archive_entry_set_nlink(e,
 		file->type == NODE_FILE && file->link_count > 1 ? file->link_count : 1);
 	archive_entry_set_mtime(e, file->mtime < 0 ? 0 : file->mtime, 0);
-	archive_entry_set_uid(e, 0);
-	archive_entry_set_gid(e, 0);
+	archive_entry_set_uid(e, file->uid);
+	archive_entry_set_gid(e, file->gid);
 	archive_entry_set_size(e, n->type == NODE_FILE ? (la_int64_t)n->size : 0);
 	if (n->type == NODE_SYMLINK)
 		archive_entry_set_symlink(e, n->target);
+	if (n->type == NODE_CHARACTER || n->type == NODE_BLOCK)
+		archive_entry_set_rdev(e, n->device);
 }
 
 static int put(struct writer *w, const void *bytes, size_t size)
@@ -83,24 +94,30 @@ static int put(struct writer *w, const void *bytes, size_t size)
 	return 0;
 }
 
+static int copy_bytes(struct writer *w, struct source *s, uint64_t size)
+{
+	ssize_t got;
+
+	for (uint64_t offset = 0; offset < size; offset += (uint64_t)got) {
+		got = source_read(s, w->chunk, COPY_BYTES, offset, w->diag);
+		if (got < 0 || put(w, w->chunk, (size_t)got) < 0) {
+			source_drop(s);
+			return -1;
+		}
+	}
+	return source_close(s, w->diag);
+}
+
 static int put_bytes(struct writer *w, const struct node *n)
 {
-	struct source_reader r;
-	uint64_t offset = 0;
-	ssize_t got = 0;
+	struct source s;
+	struct source_folder last = SOURCE_FOLDER_NONE;
+	int rc = -1;
 
-	if (source_open(w->tree, n, &r, w->diag) < 0)
-		return -1;
-	while (offset < n->size) {
-		got = source_read(&r, w->chunk, COPY_BYTES, offset, w->diag);
-		if (got <= 0 || put(w, w->chunk, (size_t)got) < 0) {
-			source_drop(&r);
-			return got == 0 ? diag_fail(w->diag, "%s: ended early", n->name)
-					: -1;
-		}
-		offset += (uint64_t)got;
-	}
-	return source_close(&r, w->diag);
+	if (source_open(&s, w->tree, n, &last, w->diag) == 0)
+		rc = copy_bytes(w, &s, n->size);
+	source_folder_close(&last);
+	return rc;
 }
 
 /* The bytes go with the primary, whether its name comes first or not: the kernel links
@@ -112,11 +129,11 @@ static int visit(struct node *n, void *context)
 	const char *path = tree_path(n, &names);
 	int rc;
 
-	if (n->xattr_count > 0)
-		rc = place_fail(w->diag, &n->place,
+	if (n->xattrs && n->xattrs->count > 0)
+		rc = place_fail(w->diag, n->place,
 			"%s: an initrd cannot hold extended attributes", path);
 	else if (n->type == NODE_FILE && n->size > FILE_LIMIT_BYTES)
-		rc = place_fail(w->diag, &n->place,
+		rc = place_fail(w->diag, n->place,
 			"%s: an initrd cannot hold files over 4 GiB", path);
 	else {
 		describe(w, n, path);

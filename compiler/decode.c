@@ -102,12 +102,13 @@ static enum item_kind item_kind(const char *name)
 
 static void decode_xattrs(lua_State *lua, struct arena *a, struct item *item)
 {
+	struct xattrs *xattrs = arena_alloc(a, sizeof(*xattrs));
 	struct xattr *list;
 
 	enter(lua, "xattrs");
-	item->xattr_count = count_of(lua);
-	list = arena_alloc(a, (item->xattr_count + 1) * sizeof(*list));
-	for (size_t i = 0; i < item->xattr_count; i++) {
+	xattrs->count = count_of(lua);
+	xattrs->list = list = arena_alloc(a, (xattrs->count + 1) * sizeof(*list));
+	for (size_t i = 0; i < xattrs->count; i++) {
 		lua_rawgeti(lua, -1, (lua_Integer)i + 1);
 		list[i].name = get_text(lua, a, "name");
 		lua_getfield(lua, -1, "value");
@@ -116,7 +117,32 @@ static void decode_xattrs(lua_State *lua, struct arena *a, struct item *item)
 		lua_pop(lua, 2);
 	}
 	lua_pop(lua, 1);
-	item->xattrs = list;
+	item->xattrs = xattrs->count ? xattrs : NULL;
+}
+
+static unsigned get_keep(lua_State *lua)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} words[] = {
+		{"modes", KEEP_MODES},
+		{"owners", KEEP_OWNERS},
+		{"times", KEEP_TIMES},
+		{"xattrs", KEEP_XATTRS},
+		{"devices", KEEP_DEVICES},
+	};
+	unsigned keep = 0;
+
+	enter(lua, "keep");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		lua_getfield(lua, -1, words[i].name);
+		if (lua_toboolean(lua, -1))
+			keep |= words[i].bit;
+		lua_pop(lua, 1);
+	}
+	lua_pop(lua, 1);
+	return keep;
 }
 
 static void decode_item(lua_State *lua, struct arena *a, struct item *item)
@@ -129,6 +155,7 @@ static void decode_item(lua_State *lua, struct arena *a, struct item *item)
 	lua_pop(lua, 1);
 	item->package = get_text(lua, a, "package");
 	item->mode = (int)get_whole(lua, "mode", -1);
+	item->keep = get_keep(lua);
 	item->strip = (unsigned)get_whole(lua, "strip", 0);
 	item->place = get_place(lua, a);
 	decode_xattrs(lua, a, item);

@@ -23,6 +23,7 @@ struct host {
 	const char **roots; /* the folders that may be read, links resolved */
 	size_t root_count;
 	struct host_seen seen;
+	const struct host_folder *last; /* the folder of the last single file */
 };
 
 /* Finds the roots of a host of which tree, top, options and diag are set. Fails where one
@@ -43,8 +44,6 @@ int host_may_read(const struct host *h, const char *path);
  * its own name. Goes on after a bad entry, so that all are reported. */
 int host_add(struct host *h, const char *path, const char *shown, const char *dest);
 
-/* "x/y"; the other where one is empty. */
-const char *host_join(struct arena *a, const char *x, const char *y);
 /* The last part of a path, without slashes; NULL for "", "." and "..". */
 const char *host_last_part(const char *path, struct arena *a);
 /* "a file", "a named pipe" … */

@@ -150,7 +150,6 @@ static int add_file(struct unpacking *u, const struct item *item, const char *de
 	if (!n)
 		return -1;
 	n->xattrs = item->xattrs;
-	n->xattr_count = item->xattr_count;
 	return 0;
 }
 

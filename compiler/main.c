@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "command.h"
 #include "common/diag.h"
@@ -18,6 +20,7 @@ static const struct {
 	{"build", command_build, "compile a recipe into a unit"},
 	{"check", command_check, "find a recipe's mistakes, build nothing"},
 	{"inspect", command_inspect, "show what a unit holds"},
+	{"image", command_image, "make an ext4 image of folders and archives"},
 	{"base", command_base, "build, list and locate bases"},
 };
 
@@ -70,14 +73,29 @@ static int run_command(int argc, char **argv)
 	return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static void set_up_process(void)
 {
-	char help_option[] = "--help";
+	struct rlimit files;
 
 	/* A file over RLIMIT_FSIZE is an error to report, not a reason to die. */
 	signal(SIGXFSZ, SIG_IGN);
 	/* By itself jansson goes on with a byte less where memory is out. */
 	json_set_alloc_funcs(memory_alloc, free);
+	/* Deep trees take a descriptor a level. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	/* Zip files tell local times, but not of what place. */
+	setenv("TZ", "UTC0", 1);
+	tzset();
+}
+
+int main(int argc, char **argv)
+{
+	char help_option[] = "--help";
+
+	set_up_process();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

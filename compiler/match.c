@@ -3,11 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "common/file.h"
+#include "resolve.h"
 
 #define EDITS_MAX 2
 #define NAME_MAX_COMPARED 255
@@ -35,30 +39,58 @@ static const char **append(
 	return list;
 }
 
-const char **match_list_folder(const char *path, size_t *count, struct arena *a)
+/* Names one after the other, then pointers to them: a folder may have millions. */
+static const char **sorted_names(const struct buffer *packed, size_t count)
 {
-	const char **names = arena_alloc(a, sizeof(*names));
-	DIR *dir = opendir(path);
-	struct dirent *e;
-	int failed;
+	const char **names = memory_alloc((count + 1) * sizeof(*names));
+	const char *p = packed->bytes;
 
-	*count = 0;
-	if (!dir)
-		return NULL;
+	for (size_t i = 0; i < count; i++, p += strlen(p) + 1)
+		names[i] = p;
+	qsort(names, count, sizeof(*names), by_text);
+	return names;
+}
+
+static int read_names(DIR *dir, struct names *n)
+{
+	struct dirent *e;
+
 	while ((errno = 0, e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		names = append(names, *count, arena_strdup(a, e->d_name), a);
-		(*count)++;
+		buffer_add(&n->packed, e->d_name, strlen(e->d_name) + 1);
+		n->count++;
 	}
-	failed = errno;
-	closedir(dir);
-	if (failed) {
-		errno = failed;
-		return NULL;
-	}
-	qsort(names, *count, sizeof(*names), by_text);
-	return names;
+	return errno ? -1 : 0;
+}
+
+int match_list_folder(int dirfd, const char *path, struct names *n)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	int rc = -1, error;
+
+	*n = (struct names){0};
+	if (dir)
+		rc = read_names(dir, n);
+	error = errno;
+	if (rc == 0)
+		n->list = sorted_names(&n->packed, n->count);
+	else
+		match_names_clear(n);
+	if (dir)
+		closedir(dir);
+	else
+		file_close(&fd);
+	errno = error;
+	return rc;
+}
+
+void match_names_clear(struct names *n)
+{
+	buffer_clear(&n->packed);
+	free(n->list);
+	*n = (struct names){0};
 }
 
 int match_is_pattern(const char *text)
@@ -96,14 +128,6 @@ static int is_folder(const char *path)
 
 static int expand(struct search *s, const char *folder, const char *pattern);
 
-static const char *join(const char *folder, const char *name, struct arena *a)
-{
-	size_t size = strlen(folder);
-
-	return arena_printf(
-		a, size && folder[size - 1] == '/' ? "%s%s" : "%s/%s", folder, name);
-}
-
 /* One entry stands for the pattern's first part: goes on with what follows it. */
 static int step(struct search *s, const char *path, const char *rest)
 {
@@ -117,25 +141,23 @@ static int step(struct search *s, const char *path, const char *rest)
 static int expand_part(
 	struct search *s, const char *folder, const char *part, const char *rest)
 {
-	const char **names;
-	size_t count;
+	struct names names;
+	int rc = 0;
 
 	if (!s->may_read(folder, s->context))
 		return diag_fail(s->d,
 			"expected a folder below the recipe's folder, found %s (allow it "
 			"with --allow)",
 			folder);
-	names = match_list_folder(folder, &count, s->a);
-	if (!names)
+	if (match_list_folder(AT_FDCWD, folder, &names) < 0)
 		return diag_fail_errno(s->d, "%s", folder);
 	s->m->folders = append(s->m->folders, s->m->folder_count, folder, s->a);
 	s->m->folder_count++;
-	for (size_t i = 0; i < count; i++) {
-		if (fnmatch(part, names[i], FNM_PERIOD) == 0 &&
-			step(s, join(folder, names[i], s->a), rest) < 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; rc == 0 && i < names.count; i++)
+		if (fnmatch(part, names.list[i], FNM_PERIOD) == 0)
+			rc = step(s, resolve_join(s->a, folder, names.list[i]), rest);
+	match_names_clear(&names);
+	return rc;
 }
 
 static int expand(struct search *s, const char *folder, const char *pattern)
@@ -147,7 +169,7 @@ static int expand(struct search *s, const char *folder, const char *pattern)
 
 	if (match_is_pattern(part))
 		return expand_part(s, folder, part, rest);
-	path = join(folder, part, s->a);
+	path = resolve_join(s->a, folder, part);
 	return is_there(path) ? step(s, path, rest) : 0;
 }
 
@@ -210,19 +232,22 @@ static const char *nearest_in(const char *folder, const char *name, struct arena
 {
 	unsigned best = EDITS_MAX + 1;
 	const char *found = NULL;
-	const char **names;
-	size_t count;
+	struct names names;
 
-	names = match_list_folder(folder, &count, a);
-	for (size_t i = 0; names && i < count; i++) {
-		unsigned edits = edits_between(name, names[i]);
+	if (match_list_folder(AT_FDCWD, folder, &names) < 0)
+		return NULL;
+	for (size_t i = 0; i < names.count; i++) {
+		unsigned edits = edits_between(name, names.list[i]);
 
 		/* A name of which nothing is left is no likeness. */
 		if (edits < best && edits < strlen(name)) {
 			best = edits;
-			found = names[i];
+			found = names.list[i];
 		}
 	}
+	if (found)
+		found = arena_strdup(a, found);
+	match_names_clear(&names);
 	return found;
 }
 
@@ -233,7 +258,7 @@ const char *match_nearest(const char *folder, const char *path, struct arena *a)
 	while (*(at += strspn(at, "/"))) {
 		size_t size = strcspn(at, "/");
 		const char *name = arena_memdup(a, at, size);
-		const char *next = join(host, name, a), *near;
+		const char *next = resolve_join(a, host, name), *near;
 
 		if (!is_there(next)) {
 			near = nearest_in(host, name, a);

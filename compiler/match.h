@@ -16,8 +16,17 @@ struct matches {
 	size_t folder_count;
 };
 
-/* The entries of a folder without "." and "..", sorted; NULL with errno set. */
-const char **match_list_folder(const char *path, size_t *count, struct arena *a);
+/* The entries of a folder. */
+struct names {
+	struct buffer packed;
+	const char **list; /* sorted, into packed */
+	size_t count;
+};
+
+/* Reads them without "." and "..". 0, or -1 with errno set; match_names_clear() is due
+ * after a 0. */
+int match_list_folder(int dirfd, const char *path, struct names *n);
+void match_names_clear(struct names *n);
 
 /* 1 where the text has one of * ? [ */
 int match_is_pattern(const char *text);

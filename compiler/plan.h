@@ -12,7 +12,8 @@
 
 #include "common/memory.h"
 
-/* Where in a recipe something was said, for messages: "sir.lua", 12, "app[2]". */
+/* Where in a recipe something was said, for messages: "sir.lua", 12, "app[2]". Without a
+ * file: what messages call the source, or nothing. */
 struct place {
 	const char *file;
 	int line;
@@ -25,6 +26,11 @@ struct xattr {
 	size_t size;
 };
 
+struct xattrs {
+	const struct xattr *list; /* sorted by name */
+	size_t count;
+};
+
 enum item_kind {
 	ITEM_PATH,	   /* file, folder or glob pattern on the host */
 	ITEM_TEXT,	   /* a file with these bytes */
@@ -33,6 +39,16 @@ enum item_kind {
 	ITEM_HARDLINK,	   /* dest is another name of source (a dest of the same disk) */
 	ITEM_FOLDER,	   /* an empty folder */
 	ITEM_PACKAGE_FILE, /* bases only: one member of a Debian package */
+};
+
+/* What a file keeps of what it is where it comes from; else it is root's, of the tree's
+ * time, with mode 0644 or 0755 and no attributes but the item's. */
+enum keep {
+	KEEP_MODES = 1, /* all permission bits, set-id and sticky among them */
+	KEEP_OWNERS = 2,
+	KEEP_TIMES = 4,	  /* of the last change of contents, in nanoseconds */
+	KEEP_XATTRS = 8,  /* capabilities and access control lists among them */
+	KEEP_DEVICES = 16 /* devices, pipes and sockets, else an error */
 };
 
 /* One entry of `app`, `input` or a base's `initrd`. */
@@ -44,9 +60,9 @@ struct item {
 	size_t source_size; /* ITEM_TEXT: its bytes */
 	const char *package; /* ITEM_PACKAGE_FILE: the package's name */
 	int mode; /* 0 to 07777, or -1: 0755 for folders and executables, else 0644 */
+	unsigned keep; /* ITEM_PATH, ITEM_ARCHIVE: of enum keep */
 	unsigned strip; /* ITEM_ARCHIVE: leading path components to drop */
-	const struct xattr *xattrs;
-	size_t xattr_count;
+	const struct xattrs *xattrs; /* or NULL */
 	struct place place;
 };
 

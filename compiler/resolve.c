@@ -34,3 +34,12 @@ enum resolve_result resolve_path(const struct resolve_roots *roots, const char *
 			return RESOLVE_OK;
 	return RESOLVE_OUTSIDE;
 }
+
+const char *resolve_join(struct arena *a, const char *x, const char *y)
+{
+	size_t size = strlen(x);
+
+	if (!size || !*y)
+		return size ? x : y;
+	return arena_printf(a, x[size - 1] == '/' ? "%s%s" : "%s/%s", x, y);
+}

@@ -21,4 +21,7 @@ int resolve_lies_below(const char *path, const char *folder);
 enum resolve_result resolve_path(const struct resolve_roots *roots, const char *path,
 	struct arena *a, const char **resolved);
 
+/* "x/y"; the other where one is empty. */
+const char *resolve_join(struct arena *a, const char *x, const char *y);
+
 #endif

@@ -9,6 +9,7 @@
 #include "host.h"
 #include "match.h"
 #include "place.h"
+#include "resolve.h"
 
 static int may_read(const char *folder, void *context)
 {
@@ -37,8 +38,8 @@ static int add_pattern(struct host *h, const char *pattern)
 		const char *shown = *pattern == '/' ? m.paths[i] : m.paths[i] + skip;
 		const char *name = host_last_part(shown, &h->scratch);
 
-		if (host_add(h, m.paths[i], shown, host_join(&h->scratch, dest, name)) <
-			0)
+		if (host_add(h, m.paths[i], shown,
+			    resolve_join(&h->scratch, dest, name)) < 0)
 			rc = -1;
 	}
 	return rc;
@@ -72,7 +73,7 @@ static const char *host_path(struct host *h, const char *source)
 	const char *tidied = tidy(h, source);
 
 	return *source == '/' ? tidied
-			      : host_join(&h->scratch, h->options->folder, tidied);
+			      : resolve_join(&h->scratch, h->options->folder, tidied);
 }
 
 static int scan_path(struct host *h)
@@ -106,7 +107,7 @@ static int scan_archive(struct host *h)
 			item->source);
 	tree_add_input(h->tree, host);
 	return archive_add(h->tree,
-		host_join(&h->scratch, h->top, item->dest ? item->dest : ""), real,
+		resolve_join(&h->scratch, h->top, item->dest ? item->dest : ""), real,
 		item->source, item, h->options->keep_special_modes, h->diag);
 }
 
@@ -120,15 +121,13 @@ static struct node *add_made(struct host *h, enum node_type type, mode_t mode)
 		place_fail(h->diag, &item->place, "expected a name for it, found none");
 		return NULL;
 	}
-	n = tree_add(h->tree, host_join(&h->scratch, h->top, item->dest), type, mode,
+	n = tree_add(h->tree, resolve_join(&h->scratch, h->top, item->dest), type, mode,
 		&item->place, h->diag);
 	if (!n)
 		return NULL;
 	n->item = item;
-	if (type != NODE_SYMLINK && type != NODE_HARDLINK) {
+	if (type != NODE_SYMLINK && type != NODE_HARDLINK)
 		n->xattrs = item->xattrs;
-		n->xattr_count = item->xattr_count;
-	}
 	return n;
 }
 
@@ -172,7 +171,7 @@ static int scan_folder(struct host *h)
 static int scan_item(struct host *h)
 {
 	if (h->item->mode >= 0 && (h->item->mode & 06000) &&
-		!h->options->keep_special_modes)
+		!(h->item->keep & KEEP_MODES) && !h->options->keep_special_modes)
 		return place_fail(h->diag, &h->item->place,
 			"expected a mode without set-id bits, found %04o", h->item->mode);
 	switch (h->item->kind) {
@@ -212,7 +211,7 @@ static int fail_hardlink(struct host *h, const struct node *to)
 static int scan_hardlink(struct host *h)
 {
 	struct node *to =
-		tree_find(h->tree, host_join(&h->scratch, h->top, h->item->source));
+		tree_find(h->tree, resolve_join(&h->scratch, h->top, h->item->source));
 	struct node *n;
 
 	if (!to)

@@ -1,210 +1,195 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A file's bytes, wherever they are: reading, measuring, and the spool. */
+#include "source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
-#include "tree.h"
+#include "place.h"
 
-static const char *name_of(const struct node *n)
+int64_t tree_stamp(const struct timespec *t)
 {
-	return n->source.kind == SOURCE_HOST ? n->source.name : n->name;
+	return (int64_t)((uint64_t)t->tv_sec << 30 | (uint64_t)t->tv_nsec);
 }
 
-static int same_time(const struct timespec *a, const struct timespec *b)
+const char *source_name(const struct node *n, struct arena *a)
 {
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+	const struct host_folder *f;
+
+	if (n->source_kind != SOURCE_HOST)
+		return tree_path(n, a);
+	f = n->host->folder;
+	return *f->name ? arena_printf(a, "%s/%s", f->name, n->host->name)
+			: n->host->name;
+}
+
+static int fail(const struct node *n, const char *what, struct diag *d)
+{
+	struct arena a = {0};
+	int rc = place_fail(d, n->place, "%s: %s", source_name(n, &a), what);
+
+	arena_clear(&a);
+	return rc;
 }
 
 static int fail_changed(const struct node *n, struct diag *d)
 {
-	return diag_fail(d, "%s: changed while it was read", name_of(n));
+	return fail(n, "changed while it was read", d);
 }
 
 static int check_unchanged(int fd, const struct node *n, struct diag *d)
 {
-	const struct source *s = &n->source;
+	const struct host_file *f = n->host;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return diag_fail_errno(d, "%s", name_of(n));
-	if ((uint64_t)st.st_ino != s->inode || (uint64_t)st.st_dev != s->device ||
+		return fail(n, strerror(errno), d);
+	if ((uint64_t)st.st_ino != f->inode || (uint64_t)st.st_dev != f->device ||
 		(uint64_t)st.st_size != n->size || !S_ISREG(st.st_mode) ||
-		!same_time(&st.st_mtim, &s->mtime) || !same_time(&st.st_ctim, &s->ctime))
+		tree_stamp(&st.st_mtim) != f->mtime ||
+		tree_stamp(&st.st_ctim) != f->ctime)
 		return fail_changed(n, d);
 	return 0;
 }
 
-int source_open(const struct tree *t, const struct node *n, struct source_reader *r,
-	struct diag *d)
+void source_folder_close(struct source_folder *last)
 {
-	*r = (struct source_reader){.fd = -1, .node = n};
-	switch (n->source.kind) {
+	file_close(&last->fd);
+	last->folder = NULL;
+}
+
+/* The folder that was scanned, and no other that has its name now. */
+static int open_folder(const struct node *n, struct source_folder *last, struct diag *d)
+{
+	const struct host_folder *f = n->host->folder;
+	struct stat st;
+
+	if (last->folder == f)
+		return 0;
+	source_folder_close(last);
+	last->fd = open(f->path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (last->fd < 0 || fstat(last->fd, &st) < 0)
+		return fail(n, strerror(errno), d);
+	if ((uint64_t)st.st_dev != f->device || (uint64_t)st.st_ino != f->inode)
+		return fail_changed(n, d);
+	last->folder = f;
+	return 0;
+}
+
+int source_open(struct source *s, const struct tree *t, const struct node *n,
+	struct source_folder *last, struct diag *d)
+{
+	*s = (struct source){.fd = -1, .node = n};
+	switch ((enum source_kind)n->source_kind) {
 	case SOURCE_MEMORY:
-		r->bytes = n->source.bytes;
+		s->bytes = n->bytes;
 		return 0;
 	case SOURCE_SPOOL:
-		r->fd = t->spool;
-		r->offset = n->source.offset;
+		s->fd = t->spool;
+		s->offset = n->offset;
 		return 0;
 	case SOURCE_HOST:
 		break;
 	}
-	/* O_NONBLOCK: a fifo in the file's place must not stop us. */
-	r->fd = open(n->source.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (r->fd < 0)
-		return diag_fail_errno(d, "%s", name_of(n));
-	if (check_unchanged(r->fd, n, d) < 0) {
-		file_close(&r->fd);
+	if (open_folder(n, last, d) < 0)
 		return -1;
-	}
-	return 0;
+	/* O_NONBLOCK: a fifo in the file's place must not stop us. */
+	s->fd = openat(
+		last->fd, n->host->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return s->fd < 0 ? fail(n, strerror(errno), d) : 0;
 }
 
-int source_close(struct source_reader *r, struct diag *d)
+int source_close(struct source *s, struct diag *d)
 {
 	int rc = 0;
 
-	if (r->fd >= 0 && r->node->source.kind == SOURCE_HOST)
-		rc = check_unchanged(r->fd, r->node, d);
-	source_drop(r);
+	if (s->fd >= 0 && s->node->source_kind == SOURCE_HOST)
+		rc = check_unchanged(s->fd, s->node, d);
+	source_drop(s);
 	return rc;
 }
 
-void source_drop(struct source_reader *r)
+void source_drop(struct source *s)
 {
-	if (r->node->source.kind == SOURCE_HOST)
-		file_close(&r->fd);
-	r->fd = -1;
+	if (s->node->source_kind == SOURCE_HOST)
+		file_close(&s->fd);
+	s->fd = -1;
 }
 
-ssize_t source_read(struct source_reader *r, void *bytes, size_t size, uint64_t offset,
-	struct diag *d)
+/* What is no longer the file that was scanned may fail in any way. */
+static int fail_read(const struct source *s, struct diag *d)
 {
-	uint64_t left = r->node->size > offset ? r->node->size - offset : 0;
+	int error = errno;
+
+	if (s->node->source_kind == SOURCE_HOST && check_unchanged(s->fd, s->node, d) < 0)
+		return -1;
+	return fail(s->node, strerror(error), d);
+}
+
+ssize_t source_read(
+	const struct source *s, void *bytes, size_t size, uint64_t offset, struct diag *d)
+{
+	uint64_t left = s->node->size > offset ? s->node->size - offset : 0;
 	size_t want = size < left ? size : (size_t)left, got = 0;
 
-	if (r->bytes) {
-		memcpy(bytes, (const char *)r->bytes + offset, want);
+	if (s->fd < 0) {
+		if (want)
+			memcpy(bytes, s->bytes + offset, want);
 		return (ssize_t)want;
 	}
 	while (got < want) {
-		ssize_t n = pread(r->fd, (char *)bytes + got, want - got,
-			(off_t)(r->offset + offset + got));
+		ssize_t n = pread(s->fd, (char *)bytes + got, want - got,
+			(off_t)(s->offset + offset + got));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return diag_fail_errno(d, "%s", name_of(r->node));
+			return fail_read(s, d);
 		if (n == 0)
-			return fail_changed(r->node, d);
+			return fail_changed(s->node, d);
 		got += (size_t)n;
 	}
 	return (ssize_t)got;
 }
 
-uint64_t source_next_data(const struct source_reader *r, uint64_t offset)
+uint64_t source_next_data(const struct source *s, uint64_t offset)
 {
-	uint64_t at = r->offset + offset;
+	uint64_t at = s->offset + offset;
 	off_t data;
 
-	if (r->fd < 0)
+	if (s->fd < 0)
 		return offset;
-	data = lseek(r->fd, (off_t)at, SEEK_DATA);
+	data = lseek(s->fd, (off_t)at, SEEK_DATA);
 	if (data < 0)
-		return errno == ENXIO ? r->node->size : offset;
+		return errno == ENXIO ? s->node->size : offset;
 	if ((uint64_t)data < at + TREE_BLOCK)
 		return offset;
-	offset = ((uint64_t)data - r->offset) / TREE_BLOCK * TREE_BLOCK;
-	return offset < r->node->size ? offset : r->node->size;
+	offset = ((uint64_t)data - s->offset) / TREE_BLOCK * TREE_BLOCK;
+	return offset < s->node->size ? offset : s->node->size;
 }
 
-/* Counts blocks that are not all zeros; `bytes` starts at a block's start. */
-static void count_blocks(struct node *n, const char *bytes, size_t size, int *in_run)
+uint64_t source_next_hole(const struct source *s, uint64_t offset)
 {
-	for (size_t at = 0; at < size; at += TREE_BLOCK) {
-		size_t part = size - at < TREE_BLOCK ? size - at : TREE_BLOCK;
-		int data = bytes[at] != 0 ||
-			   memcmp(bytes + at, bytes + at + 1, part - 1) != 0;
+	off_t hole = -1;
 
-		n->data_blocks += (unsigned)data;
-		n->data_runs += (unsigned)(data && !*in_run);
-		*in_run = data;
-	}
-}
-
-static void add_zeros(struct digest *g, uint64_t size)
-{
-	static const char zeros[65536];
-
-	for (uint64_t part; size > 0; size -= part) {
-		part = size < sizeof(zeros) ? size : sizeof(zeros);
-		digest_add(g, zeros, part);
-	}
-}
-
-static int measure_reader(struct node *n, struct source_reader *r, char *chunk,
-	struct digest *g, struct diag *d)
-{
-	int in_run = 0;
-
-	for (uint64_t at = 0; at < n->size; at += TREE_CHUNK) {
-		uint64_t data = n->size > TREE_CHUNK ? source_next_data(r, at) : at;
-		ssize_t got;
-
-		if (data > at) {
-			add_zeros(g, data - at);
-			in_run = 0;
-			at = data;
-		}
-		got = source_read(r, chunk, TREE_CHUNK, at, d);
-		if (got < 0)
-			return -1;
-		digest_add(g, chunk, (size_t)got);
-		count_blocks(n, chunk, (size_t)got, &in_run);
-	}
-	return 0;
-}
-
-int tree_measure(struct tree *t, struct node *n, struct diag *d)
-{
-	struct source_reader r;
-	struct digest *g;
-	int rc;
-
-	if (source_open(t, n, &r, d) < 0)
-		return -1;
-	if (!t->chunk)
-		t->chunk = memory_alloc(TREE_CHUNK);
-	n->data_blocks = n->data_runs = 0;
-	g = digest_new();
-	rc = measure_reader(n, &r, t->chunk, g, d);
-	if (rc < 0)
-		source_drop(&r);
-	else
-		rc = source_close(&r, d);
-	if (rc < 0) {
-		digest_drop(g);
-		return -1;
-	}
-	digest_finish(g, n->sha256);
-	n->measured = 1;
-	return 0;
+	if (s->fd >= 0)
+		hole = lseek(s->fd, (off_t)(s->offset + offset), SEEK_HOLE);
+	if (hole < 0 || (uint64_t)hole <= s->offset + offset)
+		return s->node->size;
+	offset = ((uint64_t)hole - s->offset + TREE_BLOCK - 1) / TREE_BLOCK * TREE_BLOCK;
+	return offset < s->node->size ? offset : s->node->size;
 }
 
 void tree_fill_text(struct node *n, const void *bytes, size_t size)
 {
-	int in_run = 0;
-
-	n->source = (struct source){.kind = SOURCE_MEMORY, .bytes = bytes};
+	n->source_kind = SOURCE_MEMORY;
+	n->bytes = bytes;
 	n->size = size;
-	n->data_blocks = n->data_runs = 0;
-	digest_of_bytes(bytes, size, n->sha256);
-	count_blocks(n, bytes, size, &in_run);
-	n->measured = 1;
+	n->measured = 0;
 }
 
 struct node *tree_add_text(struct tree *t, const char *path, const void *bytes,

@@ -7,23 +7,43 @@
 
 #include "place.h"
 
+static struct node *make_node(struct tree *t, struct node *parent, const char *name,
+	size_t size, enum node_type type)
+{
+	struct node *n = arena_alloc(&t->arena, sizeof(*n) + size + 1);
+
+	memcpy(n->name, name, size);
+	n->parent = parent;
+	n->type = (uint8_t)type;
+	if (type == NODE_FOLDER)
+		n->folder = arena_alloc(&t->arena, sizeof(*n->folder));
+	n->mode = 0755;
+	n->mtime = t->epoch;
+	n->implied = 1;
+	return n;
+}
+
 void tree_init(struct tree *t, int64_t epoch)
 {
-	*t = (struct tree){.epoch = epoch, .spool = -1};
-	t->root = arena_alloc(&t->arena, sizeof(*t->root));
-	t->root->name = "";
-	t->root->type = NODE_FOLDER;
-	t->root->mode = 0755;
-	t->root->mtime = epoch;
-	t->root->implied = 1;
+	*t = (struct tree){.epoch = epoch, .spool = -1, .notes_inputs = 1};
+	t->root = make_node(t, NULL, "", 0, NODE_FOLDER);
+}
+
+static void free_entries(struct node *folder)
+{
+	for (size_t i = 0; i < folder->folder->count; i++)
+		if (folder->folder->list[i]->type == NODE_FOLDER)
+			free_entries(folder->folder->list[i]);
+	free(folder->folder->list);
 }
 
 void tree_clear(struct tree *t)
 {
 	if (t->spool >= 0)
 		close(t->spool);
+	if (t->root)
+		free_entries(t->root);
 	free(t->index);
-	free(t->chunk);
 	free(t->inputs);
 	arena_clear(&t->arena);
 	*t = (struct tree){.spool = -1};
@@ -73,39 +93,37 @@ static struct node *find_child(
 	return t->index_room ? *slot_of(t, parent, name, size) : NULL;
 }
 
-static void append_child(struct tree *t, struct node *parent, struct node *n)
+static void append_entry(struct entries *e, struct node *n)
 {
-	if (parent->child_count == parent->child_room) {
-		size_t room = parent->child_room ? parent->child_room * 2 : 8;
-		struct node **grown =
-			arena_alloc(&t->arena, room * sizeof(*parent->children));
-
-		if (parent->child_count)
-			memcpy(grown, parent->children,
-				parent->child_count * sizeof(*grown));
-		parent->children = grown;
-		parent->child_room = room;
+	if (e->count == e->room) {
+		e->room = e->room ? e->room * 2 : 4;
+		e->list = memory_resize(e->list, e->room * sizeof(*e->list));
 	}
-	parent->children[parent->child_count++] = n;
+	e->list[e->count++] = n;
 }
 
-static struct node *add_child(
-	struct tree *t, struct node *parent, const char *name, size_t size)
+static struct node *add_entry(struct tree *t, struct node *parent, const char *name,
+	size_t size, enum node_type type)
 {
-	struct node *n = arena_alloc(&t->arena, sizeof(*n));
+	struct node *n;
 
 	if ((t->node_count + 1) * 2 > t->index_room)
 		grow_index(t);
-	n->name = arena_memdup(&t->arena, name, size);
-	n->parent = parent;
-	n->type = NODE_FOLDER;
-	n->mode = 0755;
-	n->mtime = t->epoch;
-	n->implied = 1;
+	n = make_node(t, parent, name, size, type);
 	*slot_of(t, parent, name, size) = n;
 	t->node_count++;
-	append_child(t, parent, n);
+	append_entry(parent->folder, n);
 	return n;
+}
+
+static int check_name(
+	const char *name, size_t size, const struct place *place, struct diag *d)
+{
+	if (size > TREE_NAME_MAX)
+		return place_fail(d, place,
+			"expected a name of at most %d bytes, found %.*s", TREE_NAME_MAX,
+			(int)size, name);
+	return 0;
 }
 
 static int check_path(const char *path, const struct place *place, struct diag *d)
@@ -124,10 +142,8 @@ static int check_path(const char *path, const struct place *place, struct diag *
 				"expected a relative path without \".\", \"..\" or empty "
 				"parts, found \"%s\"",
 				path);
-		if (size > TREE_NAME_MAX)
-			return place_fail(d, place,
-				"expected a name of at most %d bytes, found %.*s",
-				TREE_NAME_MAX, (int)size, p);
+		if (check_name(p, size, place, d) < 0)
+			return -1;
 		if (!p[size])
 			break;
 		p += size + 1;
@@ -137,18 +153,29 @@ static int check_path(const char *path, const struct place *place, struct diag *
 
 static const char *describe_place(const struct node *n, struct arena *a)
 {
-	if (!n->place.file)
+	const struct place *p = n->place;
+
+	if (!p || (!p->file && !p->field))
 		return "elsewhere";
-	if (!n->place.field)
-		return arena_printf(a, "%s:%d", n->place.file, n->place.line);
-	return arena_printf(a, "%s:%d: %s", n->place.file, n->place.line, n->place.field);
+	if (!p->file)
+		return p->field;
+	if (!p->field)
+		return arena_printf(a, "%s:%d", p->file, p->line);
+	return arena_printf(a, "%s:%d: %s", p->file, p->line, p->field);
 }
 
 static void fail_taken(
 	struct tree *t, const struct node *n, const struct place *place, struct diag *d)
 {
-	place_fail(d, place, "expected a new name, found %s already there (from %s)",
-		tree_path(n, &t->arena), describe_place(n, &t->arena));
+	const char *path = tree_path(n, &t->arena);
+
+	if (place && !place->file && place->field)
+		place_fail(d, NULL, "%s: found in %s and again in %s", *path ? path : "/",
+			describe_place(n, &t->arena), place->field);
+	else
+		place_fail(d, place,
+			"expected a new name, found %s already there (from %s)", path,
+			describe_place(n, &t->arena));
 }
 
 /* Finds or makes the folders above the last part of path, and gives that part. */
@@ -163,9 +190,13 @@ static struct node *reach_parent(struct tree *t, const char *path, const char **
 		struct node *next = find_child(t, n, path, size);
 
 		if (!next) {
-			next = add_child(t, n, path, size);
-			if (place)
-				next->place = *place;
+			next = add_entry(t, n, path, size, NODE_FOLDER);
+			next->place = place;
+		}
+		if (next->type != NODE_FOLDER && place && !place->file &&
+			place != next->place) {
+			fail_taken(t, next, place, d);
+			return NULL;
 		}
 		if (next->type != NODE_FOLDER) {
 			place_fail(d, place,
@@ -184,39 +215,59 @@ static struct node *reach_parent(struct tree *t, const char *path, const char **
 static void fill(
 	struct node *n, enum node_type type, mode_t mode, const struct place *place)
 {
-	n->type = type;
+	if (type != NODE_FOLDER)
+		n->target = NULL;
+	n->type = (uint8_t)type;
 	n->mode = mode & 07777;
 	n->link_count = type == NODE_FILE;
 	n->implied = 0;
 	if (place)
-		n->place = *place;
+		n->place = place;
+}
+
+/* The entry of a folder that is there, or a new one, made what is asked for. */
+static struct node *settle(struct tree *t, struct node *folder, const char *name,
+	enum node_type type, mode_t mode, const struct place *place, struct diag *d)
+{
+	size_t size = strlen(name);
+	struct node *n = find_child(t, folder, name, size);
+
+	if (n && (n->type != NODE_FOLDER || type != NODE_FOLDER)) {
+		fail_taken(t, n, place, d);
+		return NULL;
+	}
+	if (!n)
+		n = add_entry(t, folder, name, size, type);
+	fill(n, type, mode, place);
+	return n;
+}
+
+struct node *tree_add_child(struct tree *t, struct node *folder, const char *name,
+	enum node_type type, mode_t mode, const struct place *place, struct diag *d)
+{
+	if (check_name(name, strlen(name), place, d) < 0)
+		return NULL;
+	return settle(t, folder, name, type, mode, place, d);
 }
 
 struct node *tree_add(struct tree *t, const char *path, enum node_type type, mode_t mode,
 	const struct place *place, struct diag *d)
 {
-	struct node *parent, *n = t->root;
+	struct node *parent;
 	const char *name;
 
 	if (check_path(path, place, d) < 0)
 		return NULL;
 	if (*path) {
 		parent = reach_parent(t, path, &name, place, d);
-		if (!parent)
-			return NULL;
-		n = find_child(t, parent, name, strlen(name));
-		if (!n) {
-			n = add_child(t, parent, name, strlen(name));
-			fill(n, type, mode, place);
-			return n;
-		}
+		return parent ? settle(t, parent, name, type, mode, place, d) : NULL;
 	}
-	if (n->type != NODE_FOLDER || type != NODE_FOLDER) {
-		fail_taken(t, n, place, d);
+	if (type != NODE_FOLDER) {
+		fail_taken(t, t->root, place, d);
 		return NULL;
 	}
-	fill(n, type, mode, place);
-	return n;
+	fill(t->root, type, mode, place);
+	return t->root;
 }
 
 mode_t tree_mode(const struct item *item, mode_t mode, int keep_special_modes)
@@ -249,7 +300,6 @@ void tree_link(struct node *n, struct node *to)
 
 	n->primary = primary;
 	n->mode = primary->mode;
-	n->size = 0;
 	primary->link_count++;
 }
 
@@ -269,15 +319,18 @@ static int inherit(struct node *n, void *context)
 	}
 	h->to = n;
 	n->type = NODE_FILE;
-	n->primary = NULL;
 	n->size = h->from->size;
-	n->source = h->from->source;
+	n->source_kind = h->from->source_kind;
+	n->offset = h->from->offset;
+	n->uid = h->from->uid;
+	n->gid = h->from->gid;
+	n->mtime = h->from->mtime;
+	n->mtime_ns = h->from->mtime_ns;
+	n->xattrs = h->from->xattrs;
 	n->measured = h->from->measured;
 	n->data_blocks = h->from->data_blocks;
 	n->data_runs = h->from->data_runs;
 	memcpy(n->sha256, h->from->sha256, sizeof(n->sha256));
-	n->xattrs = h->from->xattrs;
-	n->xattr_count = h->from->xattr_count;
 	n->link_count = h->from->link_count - 1;
 	return 0;
 }
@@ -290,19 +343,19 @@ void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode
 		tree_walk(t, inherit, &h);
 	if (n->type == NODE_HARDLINK)
 		n->primary->link_count--;
-	n->primary = NULL;
-	n->target = NULL;
 	n->size = 0;
-	n->source = (struct source){0};
 	n->measured = 0;
+	n->uid = n->gid = 0;
+	n->mtime = t->epoch;
+	n->mtime_ns = 0;
 	n->xattrs = NULL;
-	n->xattr_count = 0;
-	n->sha256[0] = '\0';
 	fill(n, type, mode, NULL);
 }
 
 void tree_add_input(struct tree *t, const char *path)
 {
+	if (!t->notes_inputs)
+		return;
 	if (t->input_count == t->input_room) {
 		t->input_room = t->input_room ? t->input_room * 2 : 64;
 		t->inputs = memory_resize(t->inputs, t->input_room * sizeof(*t->inputs));
@@ -324,11 +377,20 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
+/* Host folders come sorted already. */
+static int is_sorted(const struct entries *e)
+{
+	for (size_t i = 1; i < e->count; i++)
+		if (strcmp(e->list[i - 1]->name, e->list[i]->name) > 0)
+			return 0;
+	return 1;
+}
+
 static int sort_children(struct node *n, void *context)
 {
 	(void)context;
-	if (n->child_count > 1)
-		qsort(n->children, n->child_count, sizeof(struct node *), by_name);
+	if (n->type == NODE_FOLDER && !is_sorted(n->folder))
+		qsort(n->folder->list, n->folder->count, sizeof(struct node *), by_name);
 	return 0;
 }
 
@@ -367,10 +429,12 @@ static int walk_children(
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < folder->child_count && rc == 0; i++) {
-		rc = visit(folder->children[i], context);
-		if (rc == 0)
-			rc = walk_children(folder->children[i], visit, context);
+	for (size_t i = 0; i < folder->folder->count && rc == 0; i++) {
+		struct node *n = folder->folder->list[i];
+
+		rc = visit(n, context);
+		if (rc == 0 && n->type == NODE_FOLDER)
+			rc = walk_children(n, visit, context);
 	}
 	return rc;
 }

@@ -24,46 +24,77 @@
 #define TREE_NAME_MAX 255
 #define TREE_PATH_MAX 4095
 
-enum node_type { NODE_FOLDER, NODE_FILE, NODE_SYMLINK, NODE_HARDLINK };
+enum node_type {
+	NODE_FOLDER,
+	NODE_FILE,
+	NODE_SYMLINK,
+	NODE_HARDLINK,
+	NODE_FIFO,
+	NODE_SOCKET,
+	NODE_CHARACTER, /* devices */
+	NODE_BLOCK,
+};
 
 enum source_kind { SOURCE_MEMORY, SOURCE_HOST, SOURCE_SPOOL };
 
-/* Where a file's bytes come from. */
-struct source {
-	enum source_kind kind;
-	const void *bytes; /* SOURCE_MEMORY */
-	const char *path;  /* SOURCE_HOST: absolute, no links in it */
-	const char *name;  /* SOURCE_HOST: what messages call it */
-	/* SOURCE_HOST: as scanned; a change fails the build */
-	struct timespec mtime, ctime;
-	uint64_t inode, device;
-	uint64_t offset; /* SOURCE_SPOOL: in the tree's spool file */
+/* A folder of the host as it was scanned; another in its place fails the build. */
+struct host_folder {
+	const char *path; /* absolute, no links in it */
+	const char *name; /* what messages call it; "" for none */
+	uint64_t device, inode;
 };
 
+/* A file in it as it was scanned; a change fails the build. */
+struct host_file {
+	const struct host_folder *folder;
+	const char *name; /* in the folder */
+	uint64_t device, inode;
+	int64_t mtime, ctime; /* as tree_stamp() makes them */
+};
+
+/* What a folder holds. */
+struct entries {
+	struct node **list; /* sorted by tree_finish() */
+	size_t count, room;
+};
+
+/* There may be millions of these: fields are ordered and sized for that. */
 struct node {
-	const char *name;
 	struct node *parent;
-	enum node_type type;
-	mode_t mode;	      /* permission bits only */
-	int64_t mtime;	      /* seconds */
-	uint64_t size;	      /* NODE_FILE */
-	const char *target;   /* NODE_SYMLINK */
-	struct node *primary; /* NODE_HARDLINK: the NODE_FILE that it names again */
-	unsigned link_count;  /* NODE_FILE: its names */
-	struct source source;
-	/* NODE_FILE: set by tree_measure() and tree_add_text(). Blocks of TREE_BLOCK
-	 * bytes that are all zeros are holes, wherever they came from. */
-	char sha256[DIGEST_HEX];
-	uint64_t data_blocks, data_runs; /* blocks that are no holes; runs of them */
-	int measured;
-	const struct xattr *xattrs;
-	size_t xattr_count;
-	struct node **children; /* NODE_FOLDER: sorted by tree_finish() */
-	size_t child_count, child_room;
-	int implied;	    /* a folder that nothing in the recipe names: a parent only */
-	struct place place; /* what in the recipe brought it here */
-	const struct item *item; /* the same, as its identity; may be NULL */
-	uint64_t mark;		 /* an emitter's own: an inode number, say */
+	const struct item *item;     /* what brought it here, as its identity, or NULL */
+	const struct place *place;   /* where in the recipe that stands, or NULL */
+	const struct xattrs *xattrs; /* or NULL */
+	union {
+		struct entries *folder; /* NODE_FOLDER */
+		const char *target;	/* NODE_SYMLINK */
+		struct node *primary;	/* NODE_HARDLINK: the NODE_FILE it names again */
+		uint64_t device;	/* NODE_CHARACTER, NODE_BLOCK: as makedev(3) */
+		/* NODE_FILE, by source_kind */
+		const void *bytes;	      /* SOURCE_MEMORY */
+		const struct host_file *host; /* SOURCE_HOST */
+		uint64_t offset;	      /* SOURCE_SPOOL: in the tree's spool */
+	};
+	uint64_t size; /* NODE_FILE */
+	int64_t mtime; /* seconds */
+	uint32_t mtime_ns;
+	uint32_t uid, gid;
+	uint32_t link_count; /* NODE_FILE: its names */
+	/* NODE_FILE, once measured: blocks of TREE_BLOCK bytes that are not all zeros,
+	 * and runs of them. The others are holes, wherever they came from. */
+	uint32_t data_blocks, data_runs;
+	unsigned char sha256[DIGEST_BYTES];
+	uint32_t mark; /* an emitter's own: an inode number, say */
+	union {	       /* an emitter's own: where it put the contents */
+		uint64_t block;
+		void *blocks;
+	} at;
+	uint16_t mode; /* permission bits, set-id and sticky among them */
+	uint8_t type;  /* enum node_type */
+	uint8_t source_kind : 2;
+	uint8_t measured : 1;
+	uint8_t implied : 1;   /* a folder that nothing names: a parent only */
+	uint8_t at_blocks : 1; /* an emitter's own: at.blocks is what counts */
+	char name[];
 };
 
 struct tree {
@@ -77,7 +108,7 @@ struct tree {
 	size_t input_count, input_room;
 	struct node **index; /* open addressing by parent and name; never walked */
 	size_t index_room, node_count;
-	char *chunk; /* TREE_CHUNK bytes for reading, once needed */
+	int notes_inputs; /* tree_init() sets it; off where no depfile is wanted */
 };
 
 void tree_init(struct tree *t, int64_t epoch);
@@ -85,10 +116,13 @@ void tree_clear(struct tree *t);
 
 /* Adds a node at a path ("app/bin/tool"; no leading slash; "" is the root), making the
  * folders above it. A folder may be added again (the last mode counts); anything else
- * there is an error that names both places. The caller fills in what its type needs; path
- * and place are copied. NULL on failure. */
+ * there is an error that names both places. The caller fills in what its type needs; the
+ * path is copied, the place must live as long as the tree. NULL on failure. */
 struct node *tree_add(struct tree *t, const char *path, enum node_type type, mode_t mode,
 	const struct place *place, struct diag *d);
+/* The same for one name in a folder of the tree. */
+struct node *tree_add_child(struct tree *t, struct node *folder, const char *name,
+	enum node_type type, mode_t mode, const struct place *place, struct diag *d);
 /* A file with these bytes; text must live as long as the tree. Its digest is set. */
 struct node *tree_add_text(struct tree *t, const char *path, const void *bytes,
 	size_t size, mode_t mode, const struct place *place, struct diag *d);
@@ -104,8 +138,6 @@ struct node *tree_find(const struct tree *t, const char *path);
 void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode);
 /* Makes n (NODE_HARDLINK) another name of to (NODE_FILE or NODE_HARDLINK). */
 void tree_link(struct node *n, struct node *to);
-/* Reads a file once: sets its digest and its data_blocks and data_runs. */
-int tree_measure(struct tree *t, struct node *n, struct diag *d);
 /* The tree's spool, made where there is none yet: an unlinked file in $TMPDIR, else
  * /var/tmp or /tmp. Returns the descriptor or -1. */
 int tree_open_spool(struct tree *t, struct diag *d);
@@ -121,32 +153,17 @@ const char *tree_path(const struct node *n, struct arena *a);
  * that does not return 0 and returns that. */
 int tree_walk(struct tree *t, int (*visit)(struct node *n, void *context), void *context);
 
-/* A file's bytes, open for reading: an fd and an offset, or memory (fd -1). Fails where a
- * host file is not what was scanned. source_close() looks again. */
-struct source_reader {
-	int fd;
-	uint64_t offset;
-	const void *bytes;
-	const struct node *node;
-};
-int source_open(const struct tree *t, const struct node *n, struct source_reader *r,
-	struct diag *d);
-int source_close(struct source_reader *r, struct diag *d);
-/* Closes without a look. */
-void source_drop(struct source_reader *r);
-/* Reads up to size bytes from an offset in the file; fewer only at its end. Returns the
- * count, or -1; a host file that ended early has changed, which is an error. */
-ssize_t source_read(struct source_reader *r, void *bytes, size_t size, uint64_t offset,
-	struct diag *d);
+/* One number for a time; two times give the same where they are the same. */
+int64_t tree_stamp(const struct timespec *t);
 
-/* The start of the next block, from `offset` on (a block's start), that may hold data: a
- * shortcut over holes that the host knows of. The file's size where there is none. */
-uint64_t source_next_data(const struct source_reader *r, uint64_t offset);
-
-/* The tree as an mtree(5) text: a line a node with type, mode, size, link, sha256digest,
- * and for files with several names nlink and inode, a number of our own. Extended
- * attributes follow their node as comment lines ("# xattr user.origin=hex"). What two
- * trees must share to be the same disk. The caller frees with buffer_clear. */
-void tree_list(const struct tree *t, struct buffer *b);
+/* The tree as an mtree(5) text, a line a node, given to add() piece by piece: type, mode,
+ * owner, time, size, link, device, and for files with several names nlink and inode, a
+ * number of our own. Extended attributes follow their node as comment lines
+ * ("# xattr user.origin=hex"). What two trees must share to be the same disk, with
+ * sha256digest if `contents` is set, which needs every file measured. */
+void tree_list(struct tree *t, int contents,
+	void (*add)(void *context, const char *text, size_t size), void *context);
+/* The same, with contents, in memory. The caller frees with buffer_clear. */
+void tree_list_text(struct tree *t, struct buffer *b);
 
 #endif

@@ -75,6 +75,8 @@ static int scan_app(struct build *b, struct diag *d)
 			rc = -1;
 	}
 	tree_finish(&b->tree);
+	if (rc == 0)
+		rc = stream_files(&b->tree, &(struct stream_options){0}, NULL, d);
 	return rc;
 }
 
@@ -142,7 +144,7 @@ static int plan_parts(struct build *b, struct diag *d)
 {
 	const struct plan *p = b->plan;
 
-	tree_list(&b->tree, &b->listing);
+	tree_list_text(&b->tree, &b->listing);
 	script_render(&b->script, p, b->base->append, has_root_disk(b->base));
 	set_key(add_part(b, WU_APP_IMAGE)->artifact.key, "ext4", EXT4_WRITER_VERSION,
 		WU_APP_LABEL, p->app_size_bytes, p->epoch, &b->listing);
@@ -223,7 +225,6 @@ static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d
 	int is_app = p == &b->parts[APP];
 	struct ext4_options o = {
 		.label = is_app ? WU_APP_LABEL : WU_OUTPUT_LABEL,
-		.id_seed = p->artifact.key,
 		.size_bytes =
 			is_app ? b->plan->app_size_bytes : b->plan->output.size_bytes,
 		.epoch = b->plan->epoch,

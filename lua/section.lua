@@ -53,6 +53,22 @@ local function read_xattrs(r)
 	return list
 end
 
+local keepable = { "modes", "owners", "times", "xattrs", "devices" }
+
+-- What a file keeps of what it is where it comes from.
+local function read_keep(r)
+	local set = {}
+	for i, word in ipairs(r:texts("keep")) do
+		if text.contains(keepable, word) then
+			set[word] = true
+		else
+			local path = type(r.raw.keep) == "table" and { "keep", i } or { "keep" }
+			r.complain(path, "unknown word " .. text.show(word) .. text.hint(word, keepable))
+		end
+	end
+	return set
+end
+
 local function source_of(r, expected, convert)
 	local value = r:get(1, expected, convert or some_text)
 	if value == nil and r.raw[1] == nil then
@@ -68,6 +84,7 @@ function kinds.file(r, item)
 	item.source = source_of(r, "a path")
 	item.mode = r:get("mode", 'an octal text such as "0755"', octal)
 	item.xattrs = read_xattrs(r)
+	item.keep = read_keep(r)
 end
 
 function kinds.text(r, item)
@@ -82,6 +99,7 @@ function kinds.archive(r, item)
 	item.source = source_of(r, "an archive's path")
 	item.strip = r:whole("strip", 0, 100, 0)
 	item.mode = r:get("mode", 'an octal text such as "0755"', octal)
+	item.keep = read_keep(r)
 end
 
 function kinds.symlink(r, item)

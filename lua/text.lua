@@ -66,6 +66,15 @@ function text.hint(name, known)
 	return (" (known: %s)"):format(table.concat(known, ", "))
 end
 
+function text.contains(list, name)
+	for _, known in ipairs(list) do
+		if known == name then
+			return true
+		end
+	end
+	return false
+end
+
 -- A value as a message shows it: short, one line, never an address. Our own objects have
 -- their name in their metatable.
 function text.show(value)

@@ -11,7 +11,7 @@ run="apt debian-archive-keyring qemu-system-x86"
 check="bats binutils bats-assert bats-file bats-support busybox-static bzip2 clang-format cpio curl
 	e2fsprogs git genisoimage jq libcmocka-dev lua-check mmdebstrap procps psmisc scdoc
 	shellcheck strace util-linux xorriso xz-utils zip zstd"
-bench="bsdextrautils genext2fs hyperfine jq openssl time"
+bench="bsdextrautils erofs-utils genext2fs hyperfine jq openssl perl squashfs-tools time"
 
 wanted=
 for group in "$@"; do

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "scratch.h"
+#include "scanned.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
 #include <stdio.h>
 
-#include "compiler/scan.h"
+#include "compiler/stream.h"
 
 /* "é" composed, "é" as e and an accent, and a byte that is no UTF-8. */
 #define COMPOSED "\xc3\xa9"
@@ -71,39 +71,6 @@ static void make_archive(struct scratch *s, const char *name,
 			sizeof(list_) / sizeof(list_[0]));                               \
 	} while (0)
 
-static int add_line(struct node *n, void *context)
-{
-	static const char kinds[] = "dfl=";
-	struct arena a = {0};
-
-	buffer_printf(context, "%c%04o %s", kinds[n->type], (unsigned)n->mode,
-		tree_path(n, &a));
-	if (n->type == NODE_SYMLINK)
-		buffer_printf(context, " -> %s", n->target);
-	if (n->type == NODE_HARDLINK)
-		buffer_printf(context, " = %s", tree_path(n->primary, &a));
-	if (n->type == NODE_FILE)
-		buffer_printf(context, " %llu", (unsigned long long)n->size);
-	for (size_t i = 0; i < n->xattr_count; i++)
-		buffer_printf(context, " %s", n->xattrs[i].name);
-	buffer_add_text(context, "\n");
-	arena_clear(&a);
-	return 0;
-}
-
-static int scan_one(
-	struct scratch *s, struct tree *t, const struct item *item, struct diag *d)
-{
-	struct scan_options o = {.folder = s->path};
-	struct items items = {.list = item, .count = 1};
-	int rc;
-
-	tree_init(t, 0);
-	rc = scan_items(t, "app", &items, &o, d);
-	tree_finish(t);
-	return rc;
-}
-
 static struct item item_of(const char *name, unsigned strip)
 {
 	return (struct item){.kind = ITEM_ARCHIVE,
@@ -115,18 +82,7 @@ static struct item item_of(const char *name, unsigned strip)
 
 static void expect(struct scratch *s, const struct item *item, const char *text)
 {
-	struct buffer b = {0};
-	struct tree t;
-	struct diag d = {0};
-	int rc = scan_one(s, &t, item, &d);
-
-	scratch_expect_none(&d);
-	assert_int_equal(rc, 0);
-	buffer_add(&b, "", 0);
-	tree_walk(&t, add_line, &b);
-	assert_string_equal(b.bytes, text);
-	buffer_clear(&b);
-	tree_clear(&t);
+	scanned_expect(s, item, 1, text);
 }
 
 static void expect_failure(struct scratch *s, const struct item *item, const char *text)
@@ -134,7 +90,7 @@ static void expect_failure(struct scratch *s, const struct item *item, const cha
 	struct tree t;
 	struct diag d = {0};
 
-	assert_int_equal(scan_one(s, &t, item, &d), -1);
+	assert_int_equal(scanned_tree(s, &t, item, 1, &d), -1);
 	if (d.count != 1)
 		fail_msg("expected one message, found %zu", d.count);
 	if (!strstr(d.lines[0].text, text))
@@ -326,6 +282,7 @@ static void test_names(void **state)
 static void test_xattrs(void **state)
 {
 	static const struct xattr given = {"user.a", "given", 5};
+	static const struct xattrs xattrs = {&given, 1};
 	struct scratch *s = *state;
 	struct item item = item_of("x.tar", 0);
 
@@ -333,8 +290,7 @@ static void test_xattrs(void **state)
 		{"other", AE_IFREG, 0644, "x"});
 	expect(s, &item,
 		"d0755 app\nf0644 app/marked 1 user.a user.c\nf0644 app/other 1\n");
-	item.xattrs = &given;
-	item.xattr_count = 1;
+	item.xattrs = &xattrs;
 	expect(s, &item,
 		"d0755 app\nf0644 app/marked 1 user.a user.c\nf0644 app/other 1 "
 		"user.a\n");
@@ -350,7 +306,7 @@ static void test_sparse(void **state)
 	struct diag d = {0};
 	struct node *n;
 	struct stat st;
-	char sha256[DIGEST_HEX];
+	char sha256[DIGEST_HEX], found[DIGEST_HEX];
 	int fd = openat(s->fd, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
 	assert_int_equal(file_write_at(fd, "middle", 6, 50 << 20), 0);
@@ -358,11 +314,13 @@ static void test_sparse(void **state)
 	assert_int_equal(digest_of_fd(fd, "f", sha256, NULL, &d), 0);
 	close(fd);
 	scratch_must_run(s, &out, "tar", "-cSf", "x.tar", "f");
-	assert_int_equal(scan_one(s, &t, &item, &d), 0);
+	assert_int_equal(scanned_tree(s, &t, &item, 1, &d), 0);
 	n = tree_find(&t, "app/f");
 	assert_non_null(n);
 	assert_int_equal(n->size, 100 << 20);
-	assert_string_equal(n->sha256, sha256);
+	assert_int_equal(stream_files(&t, &(struct stream_options){0}, NULL, &d), 0);
+	digest_to_hex(n->sha256, found);
+	assert_string_equal(found, sha256);
 	assert_int_equal(n->data_blocks, 1);
 	assert_int_equal(fstat(t.spool, &st), 0);
 	assert_true((uint64_t)st.st_blocks * 512 < 1 << 20);

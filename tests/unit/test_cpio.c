@@ -229,28 +229,28 @@ static void hard_links_share_an_inode(void **state)
 static void reads_files_of_the_host(void **state)
 {
 	struct fixture *f = *state;
-	char *bytes = malloc(300000), *path, *image;
+	char *bytes = malloc(300000), *image;
 	struct diag d = {0};
 	struct entry list[2];
 	struct node *n;
-	struct stat st;
+	struct stat st, at;
+	struct host_folder folder;
+	struct host_file file;
 	struct tree t;
 	size_t size;
 
 	memset(bytes, 'x', 300000);
 	assert_int_equal(file_create(f->fd, "big", bytes, 300000, 0644, &d), 0);
 	assert_int_equal(fstatat(f->fd, "big", &st, 0), 0);
-	path = memory_printf("%s/big", f->path);
+	assert_int_equal(fstat(f->fd, &at), 0);
+	folder = (struct host_folder){f->path, "", at.st_dev, at.st_ino};
+	file = (struct host_file){&folder, "big", st.st_dev, st.st_ino,
+		tree_stamp(&st.st_mtim), tree_stamp(&st.st_ctim)};
 	tree_init(&t, 0);
 	n = add(&t, "big", NODE_FILE, 0644);
 	n->size = 300000;
-	n->source = (struct source){.kind = SOURCE_HOST,
-		.path = path,
-		.name = "big",
-		.mtime = st.st_mtim,
-		.ctime = st.st_ctim,
-		.inode = st.st_ino,
-		.device = st.st_dev};
+	n->source_kind = SOURCE_HOST;
+	n->host = &file;
 	tree_finish(&t);
 	image = write_and_read(f, "initrd", &t, &size);
 	assert_int_equal(read_entries(image, size, list, 2), 1);
@@ -264,21 +264,20 @@ static void reads_files_of_the_host(void **state)
 	assert_int_equal(faccessat(f->fd, "second", F_OK, 0), -1);
 	diag_clear(&d);
 	free(bytes);
-	free(path);
 	tree_clear(&t);
 }
 
 static void refuses_what_it_cannot_hold(void **state)
 {
 	static const struct xattr origin = {"user.origin", "x", 1};
+	static const struct xattrs xattrs = {&origin, 1};
 	struct fixture *f = *state;
 	struct diag d = {0};
 	struct tree t;
 
 	tree_init(&t, 0);
 	add_text(&t, "a", "a", 0644);
-	tree_find(&t, "a")->xattrs = &origin;
-	tree_find(&t, "a")->xattr_count = 1;
+	tree_find(&t, "a")->xattrs = &xattrs;
 	tree_finish(&t);
 	assert_int_equal(cpio_write(f->fd, "initrd", &t, &d), -1);
 	assert_int_equal(d.count, 1);
