@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "tree.h"
 
 #define RECORD_BYTES 256
 #define IMAGE_NAME (DIGEST_HEX + sizeof(".img"))
@@ -21,7 +22,8 @@
 struct stored {
 	char sha256[DIGEST_HEX];
 	uint64_t size_bytes, inode;
-	int64_t seconds, nanoseconds; /* of its last change of contents */
+	int64_t changed; /* its contents, as tree_stamp() says it */
+	int64_t program; /* the same of the wuc that made it: no other's is taken */
 };
 
 void disks_close(struct disks *s)
@@ -113,7 +115,7 @@ static char *record_text(const struct stored *r)
 {
 	char *line =
 		memory_printf("disk 1 %s %" PRIu64 " %" PRIu64 " %" PRId64 " %" PRId64,
-			r->sha256, r->size_bytes, r->inode, r->seconds, r->nanoseconds);
+			r->sha256, r->size_bytes, r->inode, r->changed, r->program);
 	char check[DIGEST_HEX], *text;
 
 	digest_of_bytes(line, strlen(line), check);
@@ -130,8 +132,7 @@ static int parse_record(const char *text, struct stored *r)
 
 	if (sscanf(text,
 		    "disk 1 %64[0-9a-f] %" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64,
-		    r->sha256, &r->size_bytes, &r->inode, &r->seconds,
-		    &r->nanoseconds) != 5)
+		    r->sha256, &r->size_bytes, &r->inode, &r->changed, &r->program) != 5)
 		return 0;
 	again = record_text(r);
 	same = strcmp(again, text) == 0;
@@ -151,13 +152,20 @@ static int read_record(const struct disks *s, const char *key, struct stored *r)
 	return found;
 }
 
+static int64_t program_stamp(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/exe", &st) < 0 ? 0 : tree_stamp(&st.st_mtim);
+}
+
 static struct stored describe(const struct artifact *a, const struct stat *st)
 {
 	struct stored r = {
 		.size_bytes = (uint64_t)st->st_size,
 		.inode = st->st_ino,
-		.seconds = st->st_mtim.tv_sec,
-		.nanoseconds = st->st_mtim.tv_nsec,
+		.changed = tree_stamp(&st->st_mtim),
+		.program = program_stamp(),
 	};
 
 	memcpy(r.sha256, a->sha256, DIGEST_HEX);
@@ -168,8 +176,8 @@ static struct stored describe(const struct artifact *a, const struct stat *st)
 static int is_untouched(const struct stored *r, const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && r->size_bytes == (uint64_t)st->st_size &&
-	       r->inode == st->st_ino && r->seconds == st->st_mtim.tv_sec &&
-	       r->nanoseconds == st->st_mtim.tv_nsec && (st->st_mode & 07777) == 0644 &&
+	       r->inode == st->st_ino && r->changed == tree_stamp(&st->st_mtim) &&
+	       r->program == program_stamp() && (st->st_mode & 07777) == 0644 &&
 	       st->st_uid == geteuid();
 }
 

@@ -17,8 +17,8 @@ void disks_open(struct disks *s);
 void disks_close(struct disks *s);
 
 /* Makes dirfd/path (replacing what is there) the stored disk with this key, and sets size
- * and digest. 1, or 0 where there is none, it was touched since it was stored, or links
- * cannot be made; then nothing changed. */
+ * and digest. 1, or 0 where there is none, it was touched since it was stored, another
+ * version of the program made it, or links cannot be made; then nothing changed. */
 int disks_link(struct disks *s, struct artifact *a, int dirfd, const char *path);
 
 /* Stores dirfd/path, which must be synced, under its key, in the place of any other. */

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "disks.h"
 #include "ext4.h"
 #include "iso.h"
+#include "known.h"
 #include "manifest.h"
 #include "params.h"
 #include "reasons.h"
@@ -23,6 +25,7 @@
 struct part {
 	struct artifact artifact;
 	int keep;
+	int fresh;		   /* a disk that was written and may be stored */
 	const struct buffer *text; /* a text file's bytes */
 	const char *from;	   /* a base file's name in the store */
 };
@@ -38,7 +41,8 @@ struct build {
 	struct unit_report *report;
 	struct arena arena;
 	struct tree tree;
-	struct buffer listing, script, manifest;
+	struct buffer listing; /* of the app disk, once its text is needed */
+	struct buffer script, manifest;
 	struct part parts[MOST_PARTS];
 	size_t part_count;
 	char iso_key[DIGEST_HEX];
@@ -46,6 +50,10 @@ struct build {
 	char *keep_iso;
 	struct old_unit old;
 	struct site site;
+	struct known known;
+	struct disks disks;
+	struct workdir workdir; /* where the new unit is made, once it is */
+	int app_written;	/* in it */
 };
 
 /* The files of the app disk. */
@@ -55,6 +63,7 @@ static int scan_app(struct build *b, struct diag *d)
 	int rc = 0;
 
 	tree_init(&b->tree, p->epoch);
+	b->tree.notes_inputs = b->options->tell_inputs;
 	/* The three folders are there even where nothing is in them. */
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const tops[] = {"app", "input", WU_SCRIPTS_FOLDER};
@@ -75,25 +84,18 @@ static int scan_app(struct build *b, struct diag *d)
 			rc = -1;
 	}
 	tree_finish(&b->tree);
-	if (rc == 0)
-		rc = stream_files(&b->tree, &(struct stream_options){0}, NULL, d);
 	return rc;
 }
 
 /* The digest of everything that decides an image's bytes. */
 static void set_key(char key[DIGEST_HEX], const char *what, int version,
-	const char *label, uint64_t size_bytes, int64_t epoch,
-	const struct buffer *content)
+	const char *label, uint64_t size_bytes, int64_t epoch, const char *content)
 {
-	struct digest *g = digest_new();
-	char *head = memory_printf("%s %d %s %llu %lld\n", what, version, label,
-		(unsigned long long)size_bytes, (long long)epoch);
+	char *text = memory_printf("%s %d %s %llu %lld\n%s", what, version, label,
+		(unsigned long long)size_bytes, (long long)epoch, content);
 
-	digest_add(g, head, strlen(head));
-	if (content)
-		digest_add(g, content->bytes, content->size);
-	digest_finish(g, key);
-	free(head);
+	digest_of_bytes(text, strlen(text), key);
+	free(text);
 }
 
 static struct part *add_part(struct build *b, const char *path)
@@ -139,21 +141,52 @@ static int has_root_disk(const struct base *base)
 	return 0;
 }
 
+struct listed {
+	struct digest *digest;
+	uint64_t size_bytes;
+};
+
+static void add_listed(void *context, const char *text, size_t size)
+{
+	struct listed *l = context;
+
+	digest_add(l->digest, text, size);
+	l->size_bytes += size;
+}
+
+/* The app disk's listing decides its bytes. Mostly that is all that it is needed for. */
+static void describe_app(struct build *b)
+{
+	struct artifact *listing = &b->parts[LISTING].artifact;
+	struct listed l = {.digest = digest_new()};
+
+	tree_list(&b->tree, 1, add_listed, &l);
+	listing->size_bytes = l.size_bytes;
+	digest_finish(l.digest, listing->sha256);
+	set_key(b->parts[APP].artifact.key, "ext4", EXT4_WRITER_VERSION, WU_APP_LABEL,
+		b->plan->app_size_bytes, b->plan->epoch, listing->sha256);
+}
+
+static const struct buffer *list_app(struct build *b)
+{
+	if (!b->listing.size)
+		tree_list_text(&b->tree, &b->listing);
+	return &b->listing;
+}
+
 /* Everything that the unit will be, but for the bytes of the images. */
 static int plan_parts(struct build *b, struct diag *d)
 {
 	const struct plan *p = b->plan;
 
-	tree_list_text(&b->tree, &b->listing);
 	script_render(&b->script, p, b->base->append, has_root_disk(b->base));
-	set_key(add_part(b, WU_APP_IMAGE)->artifact.key, "ext4", EXT4_WRITER_VERSION,
-		WU_APP_LABEL, p->app_size_bytes, p->epoch, &b->listing);
-	add_text_part(b, WU_APP_LISTING, &b->listing);
+	add_part(b, WU_APP_IMAGE);
+	add_part(b, WU_APP_LISTING);
+	describe_app(b);
 	set_key(add_part(b, WU_OUTPUT_IMAGE)->artifact.key, "ext4", EXT4_WRITER_VERSION,
-		WU_OUTPUT_LABEL, p->output.size_bytes, p->epoch, NULL);
+		WU_OUTPUT_LABEL, p->output.size_bytes, p->epoch, "");
 	add_text_part(b, WU_RUN_SCRIPT, &b->script);
-	set_key(b->iso_key, "iso", ISO_WRITER_VERSION, WU_PARAMS_LABEL, 0, p->epoch,
-		NULL);
+	set_key(b->iso_key, "iso", ISO_WRITER_VERSION, WU_PARAMS_LABEL, 0, p->epoch, "");
 	return add_base_parts(b, d);
 }
 
@@ -166,14 +199,20 @@ static int is_there(const struct build *b, const char *path, uint64_t size_bytes
 	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == size_bytes;
 }
 
+/* Whether the old unit has a file that the new one could keep. */
+static int has_old(const struct build *b, const char *path, struct artifact *old)
+{
+	return !b->options->make_all && old_unit_artifact(&b->old, path, old) &&
+	       is_there(b, path, old->size_bytes);
+}
+
 static void find_kept_parts(struct build *b)
 {
-	for (size_t i = 0; !b->options->make_all && i < b->part_count; i++) {
+	for (size_t i = 0; i < b->part_count; i++) {
 		struct part *p = &b->parts[i];
 		struct artifact old;
 
-		if (!old_unit_artifact(&b->old, p->artifact.path, &old) ||
-			!is_there(b, p->artifact.path, old.size_bytes))
+		if (!has_old(b, p->artifact.path, &old))
 			continue;
 		p->keep = p->artifact.key[0]
 				  ? strcmp(p->artifact.key, old.key) == 0
@@ -220,13 +259,33 @@ static int check_old_folder(struct build *b, struct diag *d)
 		b->site.path);
 }
 
-static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d)
+static int write_app(struct build *b, int dirfd, struct diag *d)
 {
-	int is_app = p == &b->parts[APP];
 	struct ext4_options o = {
-		.label = is_app ? WU_APP_LABEL : WU_OUTPUT_LABEL,
-		.size_bytes =
-			is_app ? b->plan->app_size_bytes : b->plan->output.size_bytes,
+		.label = WU_APP_LABEL,
+		.size_bytes = b->plan->app_size_bytes,
+		.epoch = b->plan->epoch,
+	};
+
+	b->app_written = 1;
+	return ext4_write(dirfd, WU_APP_IMAGE, &b->tree, &o, d);
+}
+
+/* The disk is described by what was written to it, whatever was known before. */
+static int rewrite_app(struct build *b, int dirfd, struct diag *d)
+{
+	if (write_app(b, dirfd, d) < 0)
+		return -1;
+	buffer_clear(&b->listing);
+	describe_app(b);
+	return 0;
+}
+
+static int write_output(struct build *b, int dirfd, struct diag *d)
+{
+	struct ext4_options o = {
+		.label = WU_OUTPUT_LABEL,
+		.size_bytes = b->plan->output.size_bytes,
 		.epoch = b->plan->epoch,
 	};
 	struct tree empty;
@@ -236,12 +295,27 @@ static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d
 	empty.root->mode =
 		01777; /* docs/guest.md: so that scripts cannot replace the record */
 	tree_finish(&empty);
-	rc = ext4_write(dirfd, p->artifact.path, is_app ? &b->tree : &empty, &o, d);
+	rc = ext4_write(dirfd, WU_OUTPUT_IMAGE, &empty, &o, d);
 	tree_clear(&empty);
-	if (rc < 0)
-		return -1;
-	return digest_of_file(
-		dirfd, p->artifact.path, p->artifact.sha256, &p->artifact.size_bytes, d);
+	return rc;
+}
+
+static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d)
+{
+	int rc = 0;
+
+	/* What is stored came from an old build, which --always-make does not trust. */
+	if (!b->options->make_all &&
+		disks_link(&b->disks, &p->artifact, dirfd, p->artifact.path))
+		return 0;
+	if (p == &b->parts[OUTPUT])
+		rc = write_output(b, dirfd, d);
+	else if (!b->app_written)
+		rc = rewrite_app(b, dirfd, d);
+	p->fresh = 1;
+	return rc < 0 ? -1
+		      : digest_of_file(dirfd, p->artifact.path, p->artifact.sha256,
+				&p->artifact.size_bytes, d);
 }
 
 static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
@@ -252,6 +326,8 @@ static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 	if (p->keep)
 		return file_link_or_copy(
 			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
+	if (p == &b->parts[LISTING])
+		p->text = list_app(b);
 	if (p->text)
 		return file_create(
 			dirfd, p->artifact.path, p->text->bytes, p->text->size, mode, d);
@@ -338,10 +414,21 @@ static void set_time(const struct build *b, int dirfd)
 	(void)!utimensat(dirfd, WU_MANIFEST, times, 0);
 }
 
+/* Makes the folder for the new unit, if it is not there yet. */
+static int begin_unit(struct build *b, struct diag *d)
+{
+	if (b->workdir.fd >= 0)
+		return 0;
+	if (site_make(&b->site, &b->workdir, d) < 0)
+		return -1;
+	disks_open(&b->disks);
+	if (fchmod(b->workdir.fd, 0755) < 0)
+		return diag_fail_errno(d, "%s", b->site.path);
+	return make_folders(b->workdir.fd, d);
+}
+
 static int make_all(struct build *b, int dirfd, struct diag *d)
 {
-	if (fchmod(dirfd, 0755) < 0 || make_folders(dirfd, d) < 0)
-		return -1;
 	for (size_t i = 0; i < b->part_count; i++)
 		if (make_part(b, &b->parts[i], dirfd, d) < 0)
 			return -1;
@@ -358,19 +445,36 @@ static int make_all(struct build *b, int dirfd, struct diag *d)
 
 static int make_unit(struct build *b, struct diag *d)
 {
-	struct workdir w;
-	int rc = site_make(&b->site, &w, d);
+	int fd;
 
-	if (rc < 0)
+	if (begin_unit(b, d) < 0)
 		return -1;
-	rc = make_all(b, w.fd, d);
-	if (rc == 0)
-		rc = site_publish(&b->site, &w, d);
-	if (rc == 0)
-		workdir_close(&w);
-	else
-		workdir_drop(&w);
-	return rc;
+	fd = b->workdir.fd;
+	if (make_all(b, fd, d) < 0 || site_publish(&b->site, &b->workdir, d) < 0)
+		return -1;
+	/* Synced, as nothing else may be in the store. */
+	for (size_t i = 0; i < b->part_count; i++)
+		if (b->parts[i].fresh)
+			disks_keep(&b->disks, &b->parts[i].artifact, fd,
+				b->parts[i].artifact.path);
+	workdir_close(&b->workdir);
+	return 0;
+}
+
+/* What the files hold, each read once at most: by the app disk's writer where no old disk
+ * could be kept, else only where it is not known, to find out whether it can. */
+static int read_contents(struct build *b, struct diag *d)
+{
+	struct artifact old;
+
+	known_open(&b->known, b->site.path);
+	if (b->options->dry_run || has_old(b, WU_APP_IMAGE, &old)) {
+		known_apply(&b->known, &b->tree);
+		return stream_files(&b->tree, &(struct stream_options){0}, NULL, d);
+	}
+	if (begin_unit(b, d) < 0)
+		return -1;
+	return write_app(b, b->workdir.fd, d);
 }
 
 /* 1 where the old unit is already what the plan asks for, byte for byte. */
@@ -405,13 +509,14 @@ static void report_reasons(struct build *b)
 		.base = b->base,
 		.old = &b->old,
 		.old_fd = b->site.folder,
-		.listing = &b->listing,
 	};
 
 	if (b->options->make_all) {
 		buffer_add_text(reasons, "every file: --always-make asks for it\n");
 		return;
 	}
+	if (!b->parts[APP].keep)
+		in.listing = list_app(b);
 	for (size_t i = 0; i < b->part_count; i++)
 		if (!b->parts[i].keep)
 			reasons_add_part(reasons, &in, &b->parts[i].artifact);
@@ -438,7 +543,8 @@ static int build(struct build *b, const char *path, struct diag *d)
 {
 	if (scan_app(b, d) < 0 ||
 		site_open(&b->site, path, b->options->dry_run, &b->arena, d) < 0 ||
-		check_old_folder(b, d) < 0 || plan_parts(b, d) < 0)
+		check_old_folder(b, d) < 0 || read_contents(b, d) < 0 ||
+		plan_parts(b, d) < 0)
 		return -1;
 	find_kept_parts(b);
 	find_kept_isos(b);
@@ -466,11 +572,19 @@ int unit_build(const struct plan *plan, const char *recipe_sha256,
 		.options = o,
 		.report = report,
 		.site = SITE_NONE,
+		.disks = {.fd = -1},
+		.workdir = WORKDIR_NONE,
 	};
 	int rc;
 
 	*report = (struct unit_report){0};
 	rc = build(&b, path, d);
+	if (rc == 0 && !o->dry_run)
+		known_save(&b.known, &b.tree, &o->started);
+	if (b.workdir.fd >= 0)
+		workdir_drop(&b.workdir);
+	known_close(&b.known);
+	disks_close(&b.disks);
 	site_close(&b.site);
 	old_unit_clear(&b.old);
 	buffer_clear(&b.listing);

@@ -13,16 +13,18 @@
 #include "scan.h"
 
 struct unit_options {
-	struct timespec started; /* the new unit.json is as old as this: see make(1) */
+	struct timespec started; /* before anything was looked at; the new unit.json is as
+				    old as this: see make(1) */
 	int make_all;		 /* keep nothing of an old unit, however whole it looks */
 	int dry_run;		 /* decide everything, write nothing */
+	int tell_inputs;	 /* list them in the report */
 	struct scan_options scan;
 };
 
 struct unit_report {
 	struct buffer reasons; /* a line for each thing that has to be made, and why */
 	size_t made, kept;     /* files of the unit */
-	const char **inputs;   /* host paths read, sorted; in the arena */
+	const char **inputs;   /* host paths that decided, sorted; in the arena */
 	size_t input_count;
 	struct arena arena;
 };
