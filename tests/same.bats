@@ -116,7 +116,7 @@ setup() {
 	WITH=(env LD_PRELOAD="$VARY" VARY_ORDER=1)
 	local many=data/many
 	# shellcheck disable=SC2012 # the order is the point
-	refute_equal "$("${WITH[@]}" ls -f "$many" | head -n 5)" "$(ls -f "$many" | head -n 5)"
+	[ "$("${WITH[@]}" ls -f "$many" | head -n 5)" != "$(ls -f "$many" | head -n 5)" ]
 	build "$out"
 	expect_same "$out"
 }
@@ -170,7 +170,7 @@ setup() {
 @test "same bytes: whether the host keeps holes" {
 	cp -a --sparse=never "$BATS_FILE_TMPDIR/project" "$BATS_TEST_TMPDIR/full"
 	cd "$BATS_TEST_TMPDIR/full"
-	refute_equal "$(stat -c %b data/holes)" "$(stat -c %b "$BATS_FILE_TMPDIR/project/data/holes")"
+	[ "$(stat -c %b data/holes)" != "$(stat -c %b "$BATS_FILE_TMPDIR/project/data/holes")" ]
 	build "$out"
 	expect_same "$out"
 }
