@@ -244,6 +244,7 @@ deps: ## install the Debian packages that building and running need
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 COMPILER_TESTS := \
 	test_archive \
+	test_archive_keep \
 	test_cpio \
 	test_depfile \
 	test_disks \
