@@ -43,6 +43,13 @@ make_fixtures() (
 	tar -cJf tree.tar.xz tree
 	tar --zstd -cf tree.tar.zst tree
 	zip -qry tree.zip tree
+	mkdir kept kept/folder
+	echo run >kept/program
+	mkfifo -m 0602 kept/pipe
+	chmod 2750 kept/folder
+	chmod 6751 kept/program
+	tar --format=pax --owner=11 --group=12 --mtime='2001-02-03 04:05:06.7 UTC' \
+		--pax-option="exthdr.name=x,LIBARCHIVE.xattr.trusted.t:=eA==" -C kept -cf kept.tar .
 )
 
 instances_of() {
@@ -193,6 +200,37 @@ instances_of() {
 		has "$file" "crtime: 0x386d4380:00000000"
 	done
 	has /app/with\ space/é "Size: 2"
+}
+
+@test "what a recipe keeps of files is on the disk, and nothing else" {
+	local unit=$BATS_TEST_TMPDIR/unit path
+	"$WUC" build -q -o "$unit" "$GOOD/keep.lua"
+	cd "$unit"
+	has() { stat_of app.img "$1" | grep -qE "$2" || fail "$1: no $2 in: $(stat_of app.img "$1")"; }
+	for path in "" /folder /program /pipe; do
+		has "/app/all$path" "User: +11 +Group: +12 "
+		has "/app/all$path" "mtime: 0x3a7b8372:a6e49c00"
+		has "/app/all$path" "trusted.t"
+		has "/app/owners$path" "User: +11 +Group: +12 "
+		has "/app/owners$path" "mtime: 0x386d4380:00000000"
+		has "/app/times$path" "User: +0 +Group: +0 "
+		has "/app/times$path" "mtime: 0x3a7b8372:a6e49c00"
+		has "/app/modes$path" "mtime: 0x386d4380:00000000"
+		[ "$(stat_of app.img "/app/times$path" | grep -c trusted)" -eq 0 ]
+	done
+	for path in all modes; do
+		has "/app/$path/folder" "Type: directory +Mode:  02750 "
+		has "/app/$path/program" "Mode:  06751 "
+		has "/app/$path/pipe" "Type: FIFO +Mode:  0602 "
+	done
+	has /app/owners/folder "Mode:  0755 "
+	has /app/owners/program "Mode:  0755 "
+	has /app/times/pipe "Type: FIFO +Mode:  0644 "
+	has /app/one "Mode:  06751 "
+	has /app/given "Mode:  04711 "
+	has /app/none "Mode:  0755 "
+	run e2fsck -fn app.img
+	assert_success
 }
 
 @test "the bytes of the images are pinned: whoever changes them raises a writer's version" {
