@@ -331,15 +331,16 @@ result"
 		TZ=Asia/Kathmandu LC_ALL=$(locale -a | grep -i -m1 'utf' || echo C) LANG=de_DE.UTF-8 \
 			"$WUC" build -q -o ../unit repo/sir.lua
 	)
-	"$WUC" build -q -o first one/sir.lua
+	# With -B, so that no disk is a link to one that an earlier build stored.
+	"$WUC" build -qB -o first one/sir.lua
 	diff <(digests first) <(digests two/unit)
 	diff <(cd first && find . -printf '%p %m %s\n' | sort) <(cd two/unit && find . -printf '%p %m %s\n' | sort)
 	if command -v faketime >/dev/null; then
-		faketime '2031-01-01' "$WUC" build -q -o third one/sir.lua
+		faketime '2031-01-01' "$WUC" build -qB -o third one/sir.lua
 		diff <(digests first) <(digests third)
 	fi
 	sleep 1.1
-	"$WUC" build -q -o fourth one/sir.lua
+	"$WUC" build -qB -o fourth one/sir.lua
 	diff <(digests first) <(digests fourth)
 }
 
@@ -365,7 +366,7 @@ teardown() {
 	cp -r "$ROOT/recipes" .
 	cp -r "$(dirname "$(dirname "$("$WUC" base path mini)")")" other/cache/workunit
 	chown -R 1234:1234 other
-	"$WUC" build -q -o first repo/sir.lua
+	"$WUC" build -qB -o first repo/sir.lua
 	(cd other && setpriv --reuid 1234 --regid 1234 --clear-groups \
 		env HOME=/nonexistent XDG_CACHE_HOME="$PWD/cache" ./wuc build -q -o unit ../repo/sir.lua)
 	diff <(digests first) <(digests other/unit)

@@ -49,9 +49,10 @@ make_project() {
 	)
 }
 
-# build OUT: the unit and the image of the project in the current folder.
+# build OUT: the unit and the image of the project in the current folder. With -B, so that
+# no disk is a link to one that an earlier build stored.
 build() {
-	"${WITH[@]}" "$WUC" build -q unit.lua -o "$1/unit" &&
+	"${WITH[@]}" "$WUC" build -qB unit.lua -o "$1/unit" &&
 		"${WITH[@]}" "$WUC" image -q --all-root data -o "$1/data.img" &&
 		"${WITH[@]}" "$WUC" image -q --epoch 7 data.tar -o "$1/tar.img"
 }
