@@ -219,7 +219,7 @@ damage() {
 	run -0 "$WUC" build --why repo/r.lua -o elsewhere
 	assert_output "elsewhere: up to date, 1 instance"
 	# A new unit's cache takes the place of those that are gone.
-	assert_equal "$(ls cache/workunit/known | wc -l)" 1
+	assert_equal "$(find cache/workunit/known -type f | wc -l)" 1
 }
 
 @test "a unit that was copied, and a repository that was copied" {
@@ -279,7 +279,7 @@ damage() {
 	sed -i 's/4M/5M/' repo/r.lua
 	echo more >>repo/data/100
 	build -q
-	assert_equal "$(ls cache/workunit/disks | wc -l)" 4
+	assert_equal "$(find cache/workunit/disks -type f | wc -l)" 4
 	assert_equal "$(stat -c %h cache/workunit/disks/*.img | sort -u)" 2
 }
 
