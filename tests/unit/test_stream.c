@@ -279,6 +279,8 @@ struct recorder {
 	atomic_int busy, calls;
 	int fail_at;	  /* the call that fails; 0: none */
 	atomic_int wrong; /* the line of an expectation that did not hold */
+	enum { NO_CLASH, WRITE_LAST, FINISH_LAST } clash; /* of two failures */
+	atomic_int clashed;
 };
 
 /* A thread that is not the test's cannot end it. */
@@ -289,6 +291,17 @@ static int count_call(struct recorder *r, struct diag *d)
 	int call = atomic_fetch_add(&r->calls, 1) + 1;
 
 	return call == r->fail_at ? diag_fail(d, "call %d", call) : 0;
+}
+
+/* Two calls fail, one of them once the other has. */
+static int fail_in_turn(struct recorder *r, int last, const char *text, struct diag *d)
+{
+	for (int i = 0; last && !atomic_load(&r->clashed) && i < 5000; i++)
+		usleep(1000);
+	if (last)
+		usleep(20000);
+	atomic_store(&r->clashed, 1);
+	return diag_fail(d, "%s", text);
 }
 
 static int record_place(
@@ -323,6 +336,8 @@ static int record_finish(void *context, struct node *n,
 	EXPECT(r, n->data_runs == w->runs);
 	EXPECT(r, memcmp(data_sha256, w->data_sha256, DIGEST_BYTES) == 0);
 	atomic_store(&r->busy, 0);
+	if (r->clash && r->finished == r->fixture->count)
+		return fail_in_turn(r, r->clash == FINISH_LAST, "finish", d);
 	return count_call(r, d);
 }
 
@@ -337,6 +352,8 @@ static int record_write(
 		for (uint64_t k = 0; k < runs[i].count; k++)
 			r->written[runs[i].physical + k]++;
 	}
+	if (r->clash && runs[0].node == r->fixture->wants[0].node)
+		return fail_in_turn(r, r->clash == WRITE_LAST, "write", d);
 	return count_call(r, d);
 }
 
@@ -531,6 +548,31 @@ static void test_sink_errors(void **state)
 	close_fixture(&f);
 }
 
+/* Of two failures the one in the earlier file is told, whichever comes first. */
+static void test_two_errors(void **state)
+{
+	struct fixture f;
+
+	open_fixture(&f, *state);
+	add(&f, "a", MEMORY, "a", 1);
+	add(&f, "b", MEMORY, make_noise(&f, MIB, 1), MIB);
+	add(&f, "c", MEMORY, "c", 1);
+	tree_finish(&f.tree);
+	for (unsigned threads = 2; threads <= 4; threads++) {
+		for (int clash = WRITE_LAST; clash <= FINISH_LAST; clash++) {
+			struct diag d = {0};
+			struct recorder r;
+
+			open_recorder(&r, &f);
+			r.clash = clash;
+			assert_int_equal(run_stream(&f, threads, 0, &r, &d), -1);
+			scratch_expect(&d, "write");
+			close_recorder(&r);
+		}
+	}
+	close_fixture(&f);
+}
+
 static void grow(int folder, const char *name)
 {
 	int fd = openat(folder, name, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -614,8 +656,8 @@ static void check_change(struct scratch *s, size_t change, unsigned threads, int
 
 	open_fixture(&f, s);
 	add_crowd(&f, "a", 5);
-	large_node = add(&f, "b", HOST, make_noise(&f, 5 * MIB, 1), 5 * MIB);
-	add_crowd(&f, "c", 300);
+	large_node = add(&f, "b", HOST, make_noise(&f, 2 * MIB, 1), 2 * MIB);
+	add_crowd(&f, "c", 30);
 	small_node = add(&f, "d", HOST, make_noise(&f, 8000, 1), 8000);
 	add_crowd(&f, "e", 5);
 	tree_finish(&f.tree);
@@ -702,6 +744,8 @@ int main(void)
 			test_crowd, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_sink_errors, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_two_errors, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_changes, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
