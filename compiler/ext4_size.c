@@ -6,6 +6,8 @@
 
 #define BYTES_PER_INODE 16384 /* where the size is given: room for what a guest makes */
 #define INODES_MIN 64
+/* Each group may round its share up. */
+#define INODES_MAX (UINT32_MAX - EXT4_GROUPS_MAX * EXT4_INODES_PER_BLOCK)
 /* Extents that a file has more because it goes around kept areas: a few blocks in all. */
 #define EXTRA_BLOCKS 64
 /* 512 GiB: descriptors for so many blocks may be kept for nothing. */
@@ -152,6 +154,8 @@ int ext4_size_finish(struct ext4_image *m, struct diag *d)
 	}
 	if (many < INODES_MIN)
 		many = INODES_MIN;
+	if (many > INODES_MAX)
+		many = INODES_MAX;
 	if (many < m->need.inodes)
 		many = m->need.inodes;
 	if (ext4_geometry_fit(&m->layout, blocks, many, &m->geometry) == 0 ||

@@ -135,7 +135,8 @@ static ext2_filsys open_fs(struct ext4_image *m, struct diag *d)
 		fs->group_desc_count != g->groups ||
 		fs->super->s_blocks_per_group != EXT4_GROUP_BLOCKS ||
 		fs->super->s_inodes_per_group != g->group_inodes ||
-		fs->desc_blocks != g->descriptor_blocks) {
+		fs->desc_blocks != g->descriptor_blocks ||
+		fs->desc_blocks > m->layout.descriptor_blocks) {
 		diag_fail(d, "%s: libext2fs would lay it out otherwise", m->name);
 		ext2fs_free(fs);
 		return NULL;
