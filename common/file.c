@@ -130,38 +130,6 @@ int file_create(int dirfd, const char *path, const void *bytes, size_t size, mod
 	return failed ? -1 : 0;
 }
 
-static int holds_already(int dirfd, const char *path, const void *bytes, size_t size)
-{
-	struct diag ignored = {0};
-	size_t old_size = 0;
-	char *old = file_read(dirfd, path, size, &old_size, &ignored);
-	int same = old && old_size == size && memcmp(old, bytes, size) == 0;
-
-	free(old);
-	diag_clear(&ignored);
-	return same;
-}
-
-int file_replace(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
-	struct diag *d)
-{
-	char *temporary;
-	int rc = -1;
-
-	if (holds_already(dirfd, path, bytes, size))
-		return 0;
-	temporary = memory_printf("%s.%ld.tmp", path, (long)getpid());
-	if (file_create(dirfd, temporary, bytes, size, mode, d) == 0) {
-		rc = renameat(dirfd, temporary, dirfd, path);
-		if (rc < 0) {
-			diag_fail_errno(d, "%s", path);
-			unlinkat(dirfd, temporary, 0);
-		}
-	}
-	free(temporary);
-	return rc;
-}
-
 /* Copies [offset, end) by read and write where the kernel cannot copy by itself. */
 static int copy_by_hand(int from, int to, off_t offset, off_t end)
 {
@@ -267,28 +235,36 @@ int file_link_or_copy(
 	return diag_fail_errno(d, "%s", to);
 }
 
+/* On failure the path ends where that was. */
+static int make_folder(char *path)
+{
+	char *slash;
+
+	if (mkdir(path, 0777) == 0 || errno == EEXIST)
+		return 0;
+	slash = strrchr(path, '/');
+	if (errno != ENOENT || !slash || slash == path)
+		return -1;
+	*slash = '\0';
+	if (make_folder(path) < 0)
+		return -1;
+	*slash = '/';
+	return mkdir(path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
 int file_make_folders(const char *path, struct diag *d)
 {
 	char *copy;
-	int rc = 0;
+	int rc;
 
 	if (!*path) {
 		errno = ENOENT;
 		return diag_fail_errno(d, "a folder without a name");
 	}
 	copy = memory_strdup(path);
-	for (char *p = copy + 1; rc == 0; p++) {
-		char was = *p;
-
-		if (was != '/' && was != '\0')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, 0777) < 0 && errno != EEXIST)
-			rc = diag_fail_errno(d, "%s", copy);
-		*p = was;
-		if (was == '\0')
-			break;
-	}
+	rc = make_folder(copy);
+	if (rc < 0)
+		diag_fail_errno(d, "%s", copy);
 	free(copy);
 	return rc;
 }

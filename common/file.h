@@ -33,11 +33,6 @@ char *file_read(
 int file_create(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
 	struct diag *d);
 
-/* The same by way of a temporary sibling and a rename: a reader sees the old file or the
- * new one. Leaves a file alone that holds these bytes already. */
-int file_replace(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
-	struct diag *d);
-
 /* Copies size bytes from one descriptor's start to another's, holes as holes, by
  * copy_file_range where the system has it. Returns 0 or -1 with errno set (ENODATA where
  * the source ended early). */

@@ -15,6 +15,7 @@
 #include "memory.h"
 
 #define TRIES 100
+#define PREFIX_NAME_MAX 200 /* of a name's bytes: the whole must be a name too */
 
 static int open_folder(int parent, const char *name)
 {
@@ -113,4 +114,87 @@ void workdir_close(struct workdir *w)
 	file_close(&w->fd);
 	free(w->name);
 	*w = WORKDIR_NONE;
+}
+
+static int holds_already(int dirfd, const char *path, const void *bytes, size_t size)
+{
+	struct diag ignored = {0};
+	size_t old_size = 0;
+	char *old = file_read(dirfd, path, size, &old_size, &ignored);
+	int same = old && old_size == size && memcmp(old, bytes, size) == 0;
+
+	free(old);
+	diag_clear(&ignored);
+	return same;
+}
+
+/* The folder that holds a path. */
+static int open_parent(int dirfd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? memory_strdup(path) : memory_strdup(".");
+	int fd;
+
+	if (slash)
+		folder[slash == path ? 1 : slash - path] = '\0';
+	fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	return fd;
+}
+
+static char *prefix_for(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return memory_printf(".%.*s.new-", PREFIX_NAME_MAX, slash ? slash + 1 : path);
+}
+
+void workdir_mend_file(int dirfd, const char *path)
+{
+	CLEANUP(file_close) int parent = open_parent(dirfd, path);
+	char *prefix = prefix_for(path);
+
+	if (parent >= 0)
+		workdir_remove_abandoned(parent, prefix);
+	free(prefix);
+}
+
+/* Makes it in the folder and gives it its name in w->parent. */
+static int make_and_rename(struct workdir *w, const char *name, const void *bytes,
+	size_t size, mode_t mode, struct diag *d)
+{
+	if (file_create(w->fd, name, bytes, size, mode, d) < 0)
+		return -1;
+	if (renameat(w->fd, name, w->parent, name) < 0)
+		return diag_fail_errno(d, "%s", name);
+	return 0;
+}
+
+int workdir_replace_file(int dirfd, const char *path, const void *bytes, size_t size,
+	mode_t mode, struct diag *d)
+{
+	CLEANUP(file_close) int parent = -1;
+	CLEANUP(diag_clear) struct diag why = {0};
+	const char *slash = strrchr(path, '/');
+	struct workdir w;
+	char *prefix;
+	int rc;
+
+	workdir_mend_file(dirfd, path);
+	if (holds_already(dirfd, path, bytes, size))
+		return 0;
+	parent = open_parent(dirfd, path);
+	if (parent < 0)
+		return diag_fail_errno(d, "%s", path);
+	prefix = prefix_for(path);
+	rc = workdir_make(&w, parent, prefix, &why);
+	if (rc == 0) {
+		rc = make_and_rename(
+			&w, slash ? slash + 1 : path, bytes, size, mode, &why);
+		workdir_drop(&w);
+	}
+	if (rc < 0)
+		diag_fail(d, "%s: cannot be written: %s", path, why.lines[0].text);
+	free(prefix);
+	return rc;
 }

@@ -5,6 +5,9 @@
 #ifndef COMMON_WORKDIR_H
 #define COMMON_WORKDIR_H
 
+#include <stddef.h>
+#include <sys/types.h>
+
 #include "diag.h"
 
 struct workdir {
@@ -22,6 +25,13 @@ void workdir_remove_abandoned(int parent, const char *prefix);
 int workdir_make(struct workdir *w, int parent, const char *prefix, struct diag *d);
 /* Removes it with all it holds, if it is still there under its name. */
 void workdir_drop(struct workdir *w);
+/* Makes a file with these bytes and this mode in such a folder and renames it into its
+ * place: a reader sees the old file or the new one. Leaves one alone that holds these
+ * bytes already. 0 or -1. */
+int workdir_replace_file(int dirfd, const char *path, const void *bytes, size_t size,
+	mode_t mode, struct diag *d);
+/* Removes what dead processes left of that; it does so itself. */
+void workdir_mend_file(int dirfd, const char *path);
 /* Closes it; what was made in it has been moved away, or it has itself. */
 void workdir_close(struct workdir *w);
 

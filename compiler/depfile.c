@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/memory.h"
+#include "common/workdir.h"
 
 /* Backslashes are doubled only before a blank or #, as GNU make reads them. */
 static void add_escaped(struct buffer *b, const char *name)
@@ -44,7 +44,7 @@ int depfile_write(const char *path, const char *target, const char *const *input
 		add_escaped(&b, inputs[i]);
 		buffer_add_text(&b, ":\n");
 	}
-	rc = file_replace(AT_FDCWD, path, b.bytes, b.size, 0644, d);
+	rc = workdir_replace_file(AT_FDCWD, path, b.bytes, b.size, 0644, d);
 	buffer_clear(&b);
 	return rc;
 }

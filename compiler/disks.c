@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/workdir.h"
 #include "tree.h"
 
 #define RECORD_BYTES 256
@@ -239,7 +240,8 @@ void disks_keep(struct disks *s, const struct artifact *a, int dirfd, const char
 	text = record_text(&r);
 	/* A record without a disk, or of another one, counts as none. */
 	if (link_image(s, a->key, dirfd, path) == 0 &&
-		file_replace(s->fd, a->key, text, strlen(text), 0644, &ignored) < 0)
+		workdir_replace_file(s->fd, a->key, text, strlen(text), 0644, &ignored) <
+			0)
 		drop(s, a->key);
 	free(text);
 	diag_clear(&ignored);

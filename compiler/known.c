@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/workdir.h"
 #include "runtime/unit.h"
 
 #define LIMIT_BYTES ((size_t)1 << 30)
@@ -133,6 +134,7 @@ void known_open(struct known *k, const char *unit)
 		digest_of_bytes(k->unit, strlen(k->unit), name);
 		k->folder = memory_printf("%s/known", cache);
 		k->path = memory_printf("%s/%s", k->folder, name);
+		workdir_mend_file(AT_FDCWD, k->path);
 		read_file(k);
 	}
 	free(cache);
@@ -325,7 +327,8 @@ static void write_file(struct known *k, struct buffer *b)
 	if (!k->bytes)
 		sweep(k);
 	if (file_make_folders(k->folder, &ignored) == 0)
-		file_replace(AT_FDCWD, k->path, b->bytes, b->size, 0600, &ignored);
+		workdir_replace_file(
+			AT_FDCWD, k->path, b->bytes, b->size, 0600, &ignored);
 	diag_clear(&ignored);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/workdir.h"
 #include "control.h"
 
 #define FORMAT "workunit-lock 1"
@@ -229,7 +230,7 @@ int lock_write(
 	int rc;
 
 	lock_format(l, base_name, &text);
-	rc = file_replace(AT_FDCWD, path, text.bytes, text.size, 0644, d);
+	rc = workdir_replace_file(AT_FDCWD, path, text.bytes, text.size, 0644, d);
 	buffer_clear(&text);
 	return rc;
 }

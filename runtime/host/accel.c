@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "common/workdir.h"
 #include "console.h"
 #include "runtime/unit.h"
 
@@ -87,7 +88,7 @@ void accel_remember(const struct qemu_program *p, enum accelerator a)
 	char *text = memory_printf("%s %s\n", qemu_accelerator_name(a), p->version);
 
 	if (path && file_make_folders(folder, &ignored) == 0)
-		file_replace(AT_FDCWD, path, text, strlen(text), 0644, &ignored);
+		workdir_replace_file(AT_FDCWD, path, text, strlen(text), 0644, &ignored);
 	diag_clear(&ignored);
 	free(text);
 	free(path);
