@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FIRST_CHUNK_BYTES 1024
 #define CHUNK_BYTES (64 * 1024)
 
 struct arena_chunk {
@@ -72,6 +73,14 @@ char *memory_printf(const char *fmt, ...)
 	return text;
 }
 
+/* Many arenas live shortly and hold a path or two. */
+static size_t next_room(const struct arena_chunk *last)
+{
+	if (!last)
+		return FIRST_CHUNK_BYTES;
+	return last->room < CHUNK_BYTES / 2 ? last->room * 2 : CHUNK_BYTES;
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
 	struct arena_chunk *c = a->chunks;
@@ -81,8 +90,10 @@ void *arena_alloc(struct arena *a, size_t size)
 	if (need < size)
 		memory_stop();
 	if (!c || c->room - c->used < need) {
-		size_t room = need > CHUNK_BYTES ? need : CHUNK_BYTES;
+		size_t room = next_room(c);
 
+		if (room < need)
+			room = need;
 		c = memory_alloc(sizeof(*c) + room);
 		c->room = room;
 		c->next = a->chunks;

@@ -44,53 +44,67 @@ void tree_clear(struct tree *t)
 	if (t->root)
 		free_entries(t->root);
 	free(t->index);
+	free(t->hashes);
 	free(t->inputs);
 	arena_clear(&t->arena);
 	*t = (struct tree){.spool = -1};
 }
 
 /* FNV-1a. A hostile recipe can make itself slow, nothing else. */
-static size_t hash(const struct node *parent, const char *name, size_t size)
+static uint32_t hash(const struct node *parent, const char *name, size_t size)
 {
 	uint64_t h = 14695981039346656037u ^ ((uintptr_t)parent >> 4);
 
 	for (size_t i = 0; i < size; i++)
 		h = (h ^ (unsigned char)name[i]) * 1099511628211u;
-	return (size_t)(h ^ (h >> 29));
+	return (uint32_t)(h ^ (h >> 32));
 }
 
-static struct node **slot_of(
-	const struct tree *t, const struct node *parent, const char *name, size_t size)
+/* Where the node is, or would be. The hashes stand beside the nodes, which mostly are in
+ * no cache any more. */
+static size_t slot_of(const struct tree *t, uint32_t h, const struct node *parent,
+	const char *name, size_t size)
 {
-	size_t i = hash(parent, name, size) & (t->index_room - 1);
+	size_t i = h & (t->index_room - 1);
 	struct node *n;
 
 	while ((n = t->index[i]) &&
-		(n->parent != parent || strncmp(n->name, name, size) != 0 ||
-			n->name[size]))
+		(t->hashes[i] != h || n->parent != parent ||
+			strncmp(n->name, name, size) != 0 || n->name[size]))
 		i = (i + 1) & (t->index_room - 1);
-	return &t->index[i];
+	return i;
 }
 
 static void grow_index(struct tree *t)
 {
 	struct node **old = t->index;
-	size_t old_room = t->index_room;
+	uint32_t *old_hashes = t->hashes;
+	size_t old_room = t->index_room, mask;
 
 	t->index_room = old_room ? old_room * 2 : 256;
 	t->index = memory_alloc(t->index_room * sizeof(*t->index));
+	t->hashes = memory_alloc(t->index_room * sizeof(*t->hashes));
+	mask = t->index_room - 1;
 	for (size_t i = 0; i < old_room; i++) {
-		if (old[i])
-			*slot_of(t, old[i]->parent, old[i]->name, strlen(old[i]->name)) =
-				old[i];
+		size_t to = old_hashes[i] & mask;
+
+		if (!old[i])
+			continue;
+		while (t->index[to])
+			to = (to + 1) & mask;
+		t->index[to] = old[i];
+		t->hashes[to] = old_hashes[i];
 	}
 	free(old);
+	free(old_hashes);
 }
 
 static struct node *find_child(
 	const struct tree *t, const struct node *parent, const char *name, size_t size)
 {
-	return t->index_room ? *slot_of(t, parent, name, size) : NULL;
+	if (!t->index_room)
+		return NULL;
+	return t->index[slot_of(t, hash(parent, name, size), parent, name, size)];
 }
 
 static void append_entry(struct entries *e, struct node *n)
@@ -105,12 +119,16 @@ static void append_entry(struct entries *e, struct node *n)
 static struct node *add_entry(struct tree *t, struct node *parent, const char *name,
 	size_t size, enum node_type type)
 {
+	uint32_t h = hash(parent, name, size);
 	struct node *n;
+	size_t i;
 
-	if ((t->node_count + 1) * 2 > t->index_room)
+	if ((t->node_count + 1) * 3 > t->index_room * 2)
 		grow_index(t);
 	n = make_node(t, parent, name, size, type);
-	*slot_of(t, parent, name, size) = n;
+	i = slot_of(t, h, parent, name, size);
+	t->index[i] = n;
+	t->hashes[i] = h;
 	t->node_count++;
 	append_entry(parent->folder, n);
 	return n;

@@ -107,6 +107,7 @@ struct tree {
 		inputs; /* host paths that were read, for depfiles; tree_finish() sorts */
 	size_t input_count, input_room;
 	struct node **index; /* open addressing by parent and name; never walked */
+	uint32_t *hashes;    /* of the nodes in it */
 	size_t index_room, node_count;
 	int notes_inputs; /* tree_init() sets it; off where no depfile is wanted */
 };

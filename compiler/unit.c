@@ -461,6 +461,12 @@ static int make_unit(struct build *b, struct diag *d)
 	return 0;
 }
 
+static int is_unknown(struct node *n, void *context)
+{
+	(void)context;
+	return n->type == NODE_FILE && !n->measured;
+}
+
 /* What the files hold, each read once at most: by the app disk's writer where no old disk
  * could be kept, else only where it is not known, to find out whether it can. */
 static int read_contents(struct build *b, struct diag *d)
@@ -470,6 +476,8 @@ static int read_contents(struct build *b, struct diag *d)
 	known_open(&b->known, b->site.path);
 	if (b->options->dry_run || has_old(b, WU_APP_IMAGE, &old)) {
 		known_apply(&b->known, &b->tree);
+		if (!tree_walk(&b->tree, is_unknown, NULL))
+			return 0;
 		return stream_files(&b->tree, &(struct stream_options){0}, NULL, d);
 	}
 	if (begin_unit(b, d) < 0)
