@@ -13,6 +13,7 @@
 #define SPARE_INODES 4
 #define SECONDS_MIN INT32_MIN
 #define SECONDS_MAX (((int64_t)3 << 32) + INT32_MAX)
+#define SIZE_MAX_BYTES ((uint64_t)EXT4_GROUPS_MAX * EXT4_GROUP_BLOCKS * EXT4_BLOCK)
 #define MAJOR_MAX 4095 /* as the kernel packs device numbers into 32 bits */
 #define MINOR_MAX 0xfffff
 
@@ -136,42 +137,37 @@ static int check_node(struct node *n, void *context)
 	return 0;
 }
 
-static void check_options(struct check *c)
+static int check_options(const struct ext4_image *m, struct diag *d)
 {
-	const struct ext4_options *o = c->m->options;
+	const struct ext4_options *o = m->options;
+	int rc = 0;
 
 	if (strlen(o->label) > EXT4_LABEL_MAX)
-		c->problems++,
-			diag_fail(c->diag,
-				"%s: expected a label of at most %d bytes, found \"%s\"",
-				c->m->name, EXT4_LABEL_MAX, o->label);
+		rc = diag_fail(d,
+			"%s: expected a label of at most %d bytes, found \"%s\"", m->name,
+			EXT4_LABEL_MAX, o->label);
 	if (o->epoch < SECONDS_MIN || o->epoch > SECONDS_MAX)
-		c->problems++,
-			diag_fail(c->diag,
-				"%s: expected a time that ext4 can hold, found %lld",
-				c->m->name, (long long)o->epoch);
-	if (o->size_bytes > (uint64_t)EXT4_GROUPS_MAX * EXT4_GROUP_BLOCKS * EXT4_BLOCK)
-		c->problems++,
-			diag_fail(c->diag,
-				"%s: expected a size of at most 64 TiB, found %llu",
-				c->m->name, (unsigned long long)o->size_bytes);
+		rc = diag_fail(d, "%s: expected a time that ext4 can hold, found %lld",
+			m->name, (long long)o->epoch);
+	if (o->size_bytes > SIZE_MAX_BYTES)
+		rc = diag_fail(d, "%s: expected a size of at most 64 TiB, found %llu",
+			m->name, (unsigned long long)o->size_bytes);
+	return rc;
 }
 
 int ext4_check(struct ext4_image *m, struct diag *d)
 {
 	struct check c = {.m = m, .diag = d};
+	int rc = check_options(m, d);
 
-	check_options(&c);
 	m->need = (struct ext4_need){.inodes = EXT4_FIRST_INODE - 1 + SPARE_INODES};
 	check_node(m->tree->root, &c);
 	tree_walk(m->tree, check_node, &c);
 	m->need.plain_blocks += m->xattrs.blocks;
-	if (m->need.inodes > INT32_MAX) {
-		c.problems++;
-		diag_fail(d, "%s: too many files for one disk", m->name);
-	}
+	if (m->need.inodes > INT32_MAX)
+		rc = diag_fail(d, "%s: too many files for one disk", m->name);
 	if (c.problems > PROBLEMS_TOLD)
 		diag_fail(d, "%s: %llu more problems like these", m->name,
 			(unsigned long long)(c.problems - PROBLEMS_TOLD));
-	return c.problems ? -1 : 0;
+	return c.problems ? -1 : rc;
 }
