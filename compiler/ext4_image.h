@@ -18,7 +18,7 @@
 #define EXT4_FAST_SYMLINK_MAX 59
 #define EXT4_LINKS_MAX 65000
 
-/* What the tree takes of a disk, besides contents and tables. */
+/* What the tree takes of a disk besides the tables. */
 struct ext4_need {
 	uint64_t inodes;	/* with the reserved ones and a few to spare */
 	uint64_t plain_blocks;	/* folders of one block, long symlinks, attributes */
@@ -41,7 +41,7 @@ struct ext4_image {
 	unsigned char uuid[EXT4_UUID_BYTES];
 	uint32_t hash_seed[4];	/* of folders */
 	uint32_t checksum_seed; /* once the UUID is known */
-	uint32_t last_inode;
+	uint32_t last_inode;	/* that is used */
 };
 
 /* ext4_check.c: all that ext4 cannot hold, with the files' names, and m->need. */
@@ -66,8 +66,8 @@ int ext4_folders_write(struct ext4_image *m, struct diag *d);
 /* The blocks that a folder has: 1, or more with an index. */
 uint64_t ext4_folder_blocks(const struct node *n, const uint32_t hash_seed[4]);
 
-/* ext4_inode.c: numbers as the walk goes, the last of which is returned; tables as
- * m->geometry and fs have them. */
+/* ext4_inode.c: numbers as the walk goes, the last of which is returned; long symlinks;
+ * inodes, into the tables that m->geometry and fs have. */
 uint32_t ext4_inodes_number(struct tree *t);
 int ext4_inodes_write(struct ext4_image *m, ext2_filsys fs, struct diag *d);
 int ext4_symlinks_write(struct ext4_image *m, struct diag *d);
@@ -75,7 +75,8 @@ int ext4_symlinks_write(struct ext4_image *m, struct diag *d);
 /* ext4_super.c: tables, bitmaps, descriptors, superblocks. */
 int ext4_tables_write(struct ext4_image *m, struct diag *d);
 
-/* Keeps a map for the inode of this node. */
+/* Keeps what the inode of this node is to say of its blocks: a map, or, NULL, where the
+ * only run of them begins. */
 void ext4_image_note(struct ext4_image *m, struct node *n, uint64_t physical,
 	const struct ext4_map *map);
 
