@@ -167,6 +167,7 @@ GUEST_SOURCES := \
 	runtime/guest/progress.c \
 	runtime/guest/record.c \
 	runtime/guest/relay.c \
+	runtime/guest/resume.c \
 	runtime/guest/say.c \
 	runtime/guest/scripts.c \
 	runtime/guest/system.c \
@@ -303,12 +304,24 @@ $(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS)):
 	$(Q)$(CC) -pthread $(SANITIZE) -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS) -lcmocka
 
 # Libraries that tests preload into the programs.
-PRELOADED := $(BUILD)/tests/vary.so
+PRELOADED := $(BUILD)/tests/race.so $(BUILD)/tests/vary.so
 unit-tests: $(PRELOADED)
 $(BUILD)/tests/%.so: tests/%.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARNINGS) -shared -fPIC -o $@ $< -ldl
+
+# What tests/truth.bats makes trees with and reads disks by; the walker goes into guests.
+TRUTH := $(BUILD)/tests/truth-debugfs $(BUILD)/tests/truth-make $(BUILD)/tests/truth-walk
+unit-tests: $(TRUTH)
+$(BUILD)/tests/truth-walk: truth_cc = $(MUSL_CC) -static
+$(BUILD)/tests/truth-%: truth_cc = $(CC)
+$(BUILD)/tests/truth-make: truth_libs = $(shell pkg-config --libs libarchive 2>/dev/null)
+$(BUILD)/tests/truth-%: tests/truth/%.c tests/truth/listing.c tests/truth/listing.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(truth_cc) -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 $(WARNINGS) -o $@ \
+		$< tests/truth/listing.c $(truth_libs)
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd
