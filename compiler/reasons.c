@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "reasons.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/file.h"
 #include "runtime/unit.h"
@@ -110,22 +112,60 @@ static size_t compare_listings(
 	return b->size - before;
 }
 
-static void add_app(struct buffer *b, const struct reasons_input *in)
+/* The old unit's file is there with the size that it should have. */
+static int is_whole(
+	const struct reasons_input *in, const char *path, const struct artifact *old)
 {
-	json_int_t old_epoch =
-		json_integer_value(json_object_get(in->old->root, "epoch"));
+	struct stat st;
+
+	return fstatat(in->old_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && (uint64_t)st.st_size == old->size_bytes;
+}
+
+static int has_old_epoch(const struct reasons_input *in)
+{
+	return json_integer_value(json_object_get(in->old->root, "epoch")) ==
+	       in->plan->epoch;
+}
+
+/* Why a disk is made whose old file is whole and of the same time. */
+static const char *disk_change(uint64_t old_bytes, uint64_t new_bytes)
+{
+	if (new_bytes && new_bytes != old_bytes)
+		return "its size changed";
+	return "its size or how wuc writes disks changed";
+}
+
+static void add_output(
+	struct buffer *b, const struct reasons_input *in, const struct artifact *old)
+{
+	const char *why = "the time stamp changed";
+
+	if (!is_whole(in, WU_OUTPUT_IMAGE, old))
+		why = "it is missing or damaged";
+	else if (has_old_epoch(in))
+		why = disk_change(old->size_bytes, in->plan->output.size_bytes);
+	buffer_printf(b, "%s: %s\n", WU_OUTPUT_IMAGE, why);
+}
+
+static void add_app(
+	struct buffer *b, const struct reasons_input *in, const struct artifact *old_app)
+{
+	int whole = is_whole(in, WU_APP_IMAGE, old_app);
 	struct diag ignored = {0};
 	size_t size;
 	char *old = file_read(
 		in->old_fd, WU_APP_LISTING, LISTING_LIMIT_BYTES, &size, &ignored);
 
+	if (!whole)
+		buffer_printf(b, "%s: it is missing or damaged\n", WU_APP_IMAGE);
 	if (!old)
 		buffer_printf(b, "%s: the old unit has no listing of it\n", WU_APP_IMAGE);
-	else if (old_epoch != in->plan->epoch) /* every line of the listing has it */
+	else if (!has_old_epoch(in)) /* every line of the listing has it */
 		buffer_printf(b, "%s: the time stamp changed\n", WU_APP_IMAGE);
-	else if (!compare_listings(b, old, in->listing->bytes))
-		buffer_printf(b, "%s: its size changed, or it is missing or damaged\n",
-			WU_APP_IMAGE);
+	else if (!compare_listings(b, old, in->listing->bytes) && whole)
+		buffer_printf(b, "%s: %s\n", WU_APP_IMAGE,
+			disk_change(old_app->size_bytes, in->plan->app_size_bytes));
 	free(old);
 	diag_clear(&ignored);
 }
@@ -152,18 +192,15 @@ void reasons_add_part(
 	else if (!old_unit_artifact(in->old, path, &old))
 		buffer_printf(b, "%s: the old unit has none\n", path);
 	else if (strcmp(path, WU_APP_IMAGE) == 0)
-		add_app(b, in);
+		add_app(b, in, &old);
 	else if (strncmp(path, WU_BASE_FOLDER "/", strlen(WU_BASE_FOLDER) + 1) == 0)
 		add_base(b, in, path);
 	else if (strcmp(path, WU_RUN_SCRIPT) == 0)
-		buffer_printf(b,
-			"%s: the machine, the base or wuc changed, or it is missing\n",
-			path);
+		buffer_printf(b, "%s: %s\n", path,
+			is_whole(in, path, &old) ? "the machine, the base or wuc changed"
+						 : "it is missing or damaged");
 	else if (strcmp(path, WU_OUTPUT_IMAGE) == 0)
-		buffer_printf(b,
-			"%s: its size or time stamp changed, or it is missing or "
-			"damaged\n",
-			path);
+		add_output(b, in, &old);
 	/* The listing follows the app disk, which has said why. */
 }
 
