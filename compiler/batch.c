@@ -14,8 +14,10 @@ struct batch_large {
 	struct batch_large *newer, *older; /* in the walk's list */
 	struct node *node;
 	struct source source;
-	uint64_t taken; /* what lies before is in batches, or in the host's holes */
-	int sparse;	/* the host knows of holes in it */
+	int fd;		  /* the source's, if that is a host file */
+	unsigned batches; /* that have been taken and have not ended */
+	uint64_t taken;	  /* what lies before is in batches, or in the host's holes */
+	int sparse;	  /* the host knows of holes in it */
 	/* What follows is of the batches that have passed. */
 	uint64_t passed;       /* the end of the last run, in blocks */
 	struct digest *digest; /* of everything, or of the data alone */
@@ -119,6 +121,7 @@ static int open_large(struct batch_walk *w, struct node *n, struct diag *d)
 		return -1;
 	}
 	l->node = n;
+	l->fd = n->source_kind == SOURCE_HOST ? l->source.fd : -1;
 	l->digest = digest_new();
 	l->older = w->open;
 	if (w->open)
@@ -149,6 +152,7 @@ static void take_stretches(struct batch *b, struct batch_walk *w)
 	uint64_t end;
 
 	b->large = l;
+	l->batches++;
 	while (used < BATCH_BYTES && find_stretch(l, &end)) {
 		if (end - l->taken > BATCH_BYTES - used)
 			end = l->taken + (BATCH_BYTES - used);
@@ -197,6 +201,7 @@ static int is_zero(const char *block)
 
 static void find_runs(struct batch *b, struct batch_part *p)
 {
+	int fd = b->large ? b->large->fd : -1;
 	struct stream_run *run = NULL;
 
 	p->first_run = b->run_count;
@@ -213,6 +218,7 @@ static void find_runs(struct batch *b, struct batch_part *p)
 				.node = p->node,
 				.logical = (p->offset + at) / TREE_BLOCK,
 				.bytes = block,
+				.fd = fd,
 			};
 		}
 		run->count++;
@@ -347,16 +353,14 @@ static void end_digests(struct batch_large *l, const struct batch_context *c,
 }
 
 /* All that the sink learns about a file comes before anything about the next. */
-static int tell(struct batch *b, const struct batch_part *p,
+static int tell(struct batch *b, const struct batch_part *p, int ends,
 	const struct stream_sink *sink, struct diag *d)
 {
 	if (!sink)
 		return 0;
 	if (p->runs && sink->place(sink->context, b->runs + p->first_run, p->runs, d) < 0)
 		return -1;
-	if (!p->node->measured)
-		return 0;
-	return sink->finish(sink->context, p->node, p->data_sha256, d);
+	return ends ? sink->finish(sink->context, p->node, p->data_sha256, d) : 0;
 }
 
 static int pass_large(struct batch *b, const struct batch_context *c, struct diag *d)
@@ -365,13 +369,12 @@ static int pass_large(struct batch *b, const struct batch_context *c, struct dia
 	struct batch_part all = {.node = l->node, .runs = b->run_count};
 
 	pass_runs(b, c);
-	l->node->measured = 0;
 	if (b->ends_large) {
-		if (source_close(&l->source, d) < 0)
+		if (source_check(&l->source, d) < 0)
 			return -1;
 		end_digests(l, c, all.data_sha256);
 	}
-	return tell(b, &all, c->sink, d);
+	return tell(b, &all, b->ends_large, c->sink, d);
 }
 
 int batch_pass(struct batch *b, const struct batch_context *c, struct diag *d)
@@ -380,15 +383,22 @@ int batch_pass(struct batch *b, const struct batch_context *c, struct diag *d)
 		return pass_large(b, c, d);
 	for (size_t i = 0; i < b->part_count; i++) {
 		b->parts[i].node->measured = 1;
-		if (tell(b, &b->parts[i], c->sink, d) < 0)
+		if (tell(b, &b->parts[i], 1, c->sink, d) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-void batch_forget(struct batch *b, struct batch_walk *w)
+/* Blocks may have been cloned after the file was looked at for the last time. */
+int batch_end(struct batch *b, struct batch_walk *w, struct diag *d)
 {
-	if (b->large && b->ends_large)
-		drop_large(w, b->large);
+	struct batch_large *l = b->large;
+	int rc;
+
 	b->large = NULL;
+	if (!l || --l->batches > 0 || l->taken < l->node->size)
+		return 0;
+	rc = source_close(&l->source, d);
+	drop_large(w, l);
+	return rc;
 }

@@ -56,7 +56,7 @@ struct batch_reader {
 	struct digest *digest;
 };
 
-/* Taking and forgetting: one at a time. What is open is dropped by the close. */
+/* Taking and ending: one at a time. What is open is dropped by the close. */
 void batch_walk_open(struct batch_walk *w, const struct batch_context *c);
 void batch_walk_close(struct batch_walk *w);
 void batch_reader_open(struct batch_reader *r, const struct batch_context *c);
@@ -69,7 +69,8 @@ int batch_read(struct batch *b, struct batch_reader *r, struct diag *d);
 /* Digests a piece of a large file, measures the files that end in the batch, and tells
  * the sink. In order, one at a time. */
 int batch_pass(struct batch *b, const struct batch_context *c, struct diag *d);
-/* Forgets a large file that ended in a batch that has passed. */
-void batch_forget(struct batch *b, struct batch_walk *w);
+/* Once nothing more is done with a batch that has passed: after the last one of a large
+ * file looks again whether that is what was scanned, and closes it. */
+int batch_end(struct batch *b, struct batch_walk *w, struct diag *d);
 
 #endif

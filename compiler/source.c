@@ -103,12 +103,17 @@ int source_open(struct source *s, const struct tree *t, const struct node *n,
 	return s->fd < 0 ? fail(n, strerror(errno), d) : 0;
 }
 
+int source_check(const struct source *s, struct diag *d)
+{
+	if (s->fd < 0 || s->node->source_kind != SOURCE_HOST)
+		return 0;
+	return check_unchanged(s->fd, s->node, d);
+}
+
 int source_close(struct source *s, struct diag *d)
 {
-	int rc = 0;
+	int rc = source_check(s, d);
 
-	if (s->fd >= 0 && s->node->source_kind == SOURCE_HOST)
-		rc = check_unchanged(s->fd, s->node, d);
 	source_drop(s);
 	return rc;
 }

@@ -25,7 +25,9 @@ struct source {
  * `last` is kept for the next call. source_close() or source_drop() is due after a 0. */
 int source_open(struct source *s, const struct tree *t, const struct node *n,
 	struct source_folder *last, struct diag *d);
-/* Looks whether a host file is still what was scanned, and closes it. */
+/* Looks whether a host file is still what was scanned. */
+int source_check(const struct source *s, struct diag *d);
+/* The same, and closes it. */
 int source_close(struct source *s, struct diag *d);
 /* Closes without a look. */
 void source_drop(struct source *s);

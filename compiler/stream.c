@@ -113,6 +113,8 @@ static void fail(struct stream *st, struct slot *s)
 static void settle(struct stream *st, struct slot *s, int rc, enum slot_state state)
 {
 	s->state = state;
+	if (rc == 0 && state == SLOT_FREE)
+		rc = batch_end(&s->batch, &st->walk, &s->diag);
 	if (rc < 0 && s->number < st->failed)
 		fail(st, s);
 	if (s->number >= st->failed)
@@ -134,8 +136,6 @@ static void pass_batch(struct stream *st, struct slot *s)
 	begin(st, s, SLOT_PASSING);
 	rc = batch_pass(&s->batch, &st->context, &s->diag);
 	pthread_mutex_lock(&st->lock);
-	if (rc == 0)
-		batch_forget(&s->batch, &st->walk);
 	st->turn++;
 	settle(st, s, rc,
 		st->context.sink && s->batch.run_count ? SLOT_PASSED : SLOT_FREE);

@@ -16,6 +16,9 @@ struct stream_run {
 	uint64_t logical; /* the first, in blocks of TREE_BLOCK bytes */
 	uint64_t count;
 	const char *bytes; /* the last block of a file is filled up with zeros */
+	/* A large host file, open for reading, or -1: whole blocks may be cloned from it
+	 * instead; the stream looks at the file again after the last write(). */
+	int fd;
 	uint64_t physical; /* for place() to set and write() to use */
 };
 

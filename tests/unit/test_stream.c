@@ -274,13 +274,15 @@ struct recorder {
 		struct node *node;
 		uint64_t logical, count, physical;
 	} * records; /* of runs, in order */
-	size_t record_count, finished;
+	size_t record_count;
+	atomic_size_t finished;
 	const struct fixture *fixture;
 	atomic_int busy, calls;
 	int fail_at;	  /* the call that fails; 0: none */
 	atomic_int wrong; /* the line of an expectation that did not hold */
 	enum { NO_CLASH, WRITE_LAST, FINISH_LAST } clash; /* of two failures */
 	atomic_int clashed;
+	void (*change)(int folder, const char *name); /* what write() does to a file */
 };
 
 /* A thread that is not the test's cannot end it. */
@@ -341,14 +343,32 @@ static int record_finish(void *context, struct node *n,
 	return count_call(r, d);
 }
 
+/* Where there is one, it has the same bytes. */
+static void check_descriptor(struct recorder *r, const struct stream_run *run)
+{
+	size_t offset = run->logical * BLOCK, left = run->node->size - offset;
+	size_t size = run->count * BLOCK < left ? run->count * BLOCK : left;
+	char *bytes;
+
+	if (run->fd < 0)
+		return;
+	bytes = memory_alloc(size);
+	EXPECT(r, pread(run->fd, bytes, size, (off_t)offset) == (ssize_t)size);
+	EXPECT(r, memcmp(bytes, run->bytes, size) == 0);
+	free(bytes);
+}
+
 static int record_write(
 	void *context, const struct stream_run *runs, size_t count, struct diag *d)
 {
 	struct recorder *r = context;
 
+	if (r->change && r->finished == r->fixture->count)
+		r->change(r->fixture->scratch->fd, "host/f0");
 	for (size_t i = 0; i < count; i++) {
 		memcpy(r->image + runs[i].physical * BLOCK, runs[i].bytes,
 			runs[i].count * BLOCK);
+		check_descriptor(r, &runs[i]);
 		for (uint64_t k = 0; k < runs[i].count; k++)
 			r->written[runs[i].physical + k]++;
 	}
@@ -687,6 +707,30 @@ static void test_changes(void **state)
 	}
 }
 
+/* Blocks may be cloned from a large file until the last write() is through. */
+static void test_late_change(void **state)
+{
+	for (unsigned threads = 1; threads <= 4; threads++) {
+		struct fixture f;
+		struct recorder r;
+		struct diag d = {0};
+
+		open_fixture(&f, *state);
+		add(&f, "a", HOST, make_noise(&f, 2 * MIB, 1), 2 * MIB);
+		tree_finish(&f.tree);
+		open_recorder(&r, &f);
+		assert_int_equal(run_stream(&f, threads, 0, &r, &d), 0);
+		check_image(&f, &r);
+		close_recorder(&r);
+		open_recorder(&r, &f);
+		r.change = grow;
+		assert_int_equal(run_stream(&f, threads, 0, &r, &d), -1);
+		scratch_expect(&d, "data/f0: " CHANGED);
+		close_recorder(&r);
+		close_fixture(&f);
+	}
+}
+
 static void test_other_folder(void **state)
 {
 	struct scratch *s = *state;
@@ -748,6 +792,8 @@ int main(void)
 			test_two_errors, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_changes, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_late_change, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_other_folder, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
