@@ -77,12 +77,26 @@ static int write_piece(const struct ext4_image *m, const struct piece *p, struct
 	return p->count ? ext4_io_write(&m->io, p->block, p->bytes, p->count, d) : 0;
 }
 
+/* Blocks of a run that need no writing, its host's filesystem having reflinks. The last
+ * one of a file may be a part only, which cannot be shared. */
+static uint64_t clone_blocks(struct ext4_image *m, const struct stream_run *r,
+	uint64_t done, uint64_t block, uint64_t count)
+{
+	uint64_t whole = r->node->size / EXT4_BLOCK, first = r->logical + done;
+
+	if (r->fd < 0 || first >= whole)
+		return 0;
+	if (count > whole - first)
+		count = whole - first;
+	return ext4_io_clone(&m->io, block, r->fd, first * EXT4_BLOCK, count) ? count : 0;
+}
+
 /* Nothing here changes what other threads see. */
 static int write_runs(
 	void *context, const struct stream_run *runs, size_t count, struct diag *d)
 {
 	const struct contents *c = context;
-	const struct ext4_image *m = c->m;
+	struct ext4_image *m = c->m;
 	struct piece p = {0};
 
 	for (const struct stream_run *r = runs; r < runs + count; r++) {
@@ -90,9 +104,15 @@ static int write_runs(
 
 		for (; done < r->count; done += n, block += n) {
 			const char *bytes = r->bytes + done * EXT4_BLOCK;
+			uint64_t cloned;
 
 			block = ext4_layout_skip(&m->layout, block);
 			n = ext4_layout_run(&m->layout, block, r->count - done);
+			cloned = clone_blocks(m, r, done, block, n);
+			if (cloned) {
+				n = cloned;
+				continue;
+			}
 			if (p.block + p.count == block &&
 				p.bytes + p.count * EXT4_BLOCK == bytes) {
 				p.count += n;

@@ -2,8 +2,10 @@
 #include "ext4_io.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -30,6 +32,25 @@ int ext4_io_write(const struct ext4_io *io, uint64_t block, const void *bytes,
 	if (file_write_at(
 		    io->fd, bytes, count * EXT4_BLOCK, (off_t)(block * EXT4_BLOCK)) < 0)
 		return diag_fail_errno(d, "%s", io->name);
+	return 0;
+}
+
+int ext4_io_clone(
+	struct ext4_io *io, uint64_t block, int from, uint64_t offset, size_t count)
+{
+	const struct file_clone_range range = {
+		.src_fd = from,
+		.src_offset = offset,
+		.src_length = count * EXT4_BLOCK,
+		.dest_offset = block * EXT4_BLOCK,
+	};
+
+	if (io->cannot_clone)
+		return 0;
+	if (ioctl(io->fd, FICLONERANGE, &range) == 0)
+		return 1;
+	/* Whatever is wrong, writing says it better. */
+	io->cannot_clone = 1;
 	return 0;
 }
 

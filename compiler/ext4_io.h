@@ -4,6 +4,7 @@
 #ifndef COMPILER_EXT4_IO_H
 #define COMPILER_EXT4_IO_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct ext4_io {
 	char *buffer;	  /* blocks that wait for their neighbours */
 	uint64_t start;
 	size_t count;
+	atomic_int cannot_clone; /* the filesystem has said so once */
 };
 
 void ext4_io_init(struct ext4_io *io, int fd, const char *name);
@@ -25,6 +27,11 @@ void ext4_io_clear(struct ext4_io *io);
 /* Writes blocks at once. Any number of threads may. */
 int ext4_io_write(const struct ext4_io *io, uint64_t block, const void *bytes,
 	size_t count, struct diag *d);
+/* Lets blocks share what another file has from an offset on, a multiple of their size. 1,
+ * or 0 where the filesystem has no reflinks or the file is on another. Any number of
+ * threads may. */
+int ext4_io_clone(
+	struct ext4_io *io, uint64_t block, int from, uint64_t offset, size_t count);
 /* Puts one block into the buffer; neighbours are written together. */
 int ext4_io_put(struct ext4_io *io, uint64_t block, const void *bytes, struct diag *d);
 int ext4_io_flush(struct ext4_io *io, struct diag *d);

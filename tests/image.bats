@@ -431,3 +431,23 @@ make_device() {
 	assert_equal "$(cat x.img)" old
 	nothing_but src x.img
 }
+
+@test "blocks are shared with the source where the filesystem has reflinks" {
+	[ "$(id -u)" -eq 0 ] && command -v mkfs.xfs >/dev/null || skip "lacks root, or mkfs.xfs (xfsprogs)"
+	truncate -s 400M fs.img
+	mkfs.xfs -q fs.img
+	mkdir fs src
+	mount -o loop fs.img fs 2>/dev/null || skip "lacks loop devices, or a kernel with XFS"
+	head -c 100000001 /dev/urandom >src/large
+	truncate -s 120000001 src/large
+	echo small >src/small
+	"$WUC" image -q --epoch 1 src -o there.img
+	local status=0
+	cp -a src fs/ && sync fs/src/large &&
+		"$WUC" image -q --epoch 1 fs/src -o fs/o.img && cmp fs/o.img there.img || status=$?
+	# Two files of 100 MB each in room for little more than one.
+	used=$(df --output=used -m fs | tail -n 1)
+	umount fs
+	assert_equal "$status" 0
+	assert [ "$used" -lt 160 ]
+}
