@@ -76,6 +76,7 @@ COMPILER_SOURCES := \
 	compiler/iso.c \
 	compiler/kernel.c \
 	compiler/known.c \
+	compiler/listing.c \
 	compiler/lock.c \
 	compiler/main.c \
 	compiler/manifest.c \

@@ -278,6 +278,10 @@ static void compose(struct learned *l, struct tree *t)
 	struct head head = {.version = VERSION, .path_size = (uint32_t)strlen(unit)};
 	static const char zeros[8];
 
+	/* Room for all, of which only what is used costs memory. */
+	l->bytes->room = sizeof(head) + padded(head.path_size) +
+			 (t->node_count + 1) * sizeof(struct known_record);
+	l->bytes->bytes = memory_resize(NULL, l->bytes->room);
 	memcpy(head.magic, magic, sizeof(magic));
 	buffer_add(l->bytes, &head, sizeof(head));
 	buffer_add(l->bytes, unit, head.path_size);

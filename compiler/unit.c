@@ -13,6 +13,7 @@
 #include "ext4.h"
 #include "iso.h"
 #include "known.h"
+#include "listing.h"
 #include "manifest.h"
 #include "params.h"
 #include "reasons.h"
@@ -41,7 +42,6 @@ struct build {
 	struct unit_report *report;
 	struct arena arena;
 	struct tree tree;
-	struct buffer listing; /* of the app disk, once its text is needed */
 	struct buffer script, manifest;
 	struct part parts[MOST_PARTS];
 	size_t part_count;
@@ -141,37 +141,14 @@ static int has_root_disk(const struct base *base)
 	return 0;
 }
 
-struct listed {
-	struct digest *digest;
-	uint64_t size_bytes;
-};
-
-static void add_listed(void *context, const char *text, size_t size)
-{
-	struct listed *l = context;
-
-	digest_add(l->digest, text, size);
-	l->size_bytes += size;
-}
-
-/* The app disk's listing decides its bytes. Mostly that is all that it is needed for. */
+/* The app disk's listing decides its bytes. */
 static void describe_app(struct build *b)
 {
 	struct artifact *listing = &b->parts[LISTING].artifact;
-	struct listed l = {.digest = digest_new()};
 
-	tree_list(&b->tree, 1, add_listed, &l);
-	listing->size_bytes = l.size_bytes;
-	digest_finish(l.digest, listing->sha256);
+	listing_describe(&b->tree, listing);
 	set_key(b->parts[APP].artifact.key, "ext4", EXT4_WRITER_VERSION, WU_APP_LABEL,
 		b->plan->app_size_bytes, b->plan->epoch, listing->sha256);
-}
-
-static const struct buffer *list_app(struct build *b)
-{
-	if (!b->listing.size)
-		tree_list_text(&b->tree, &b->listing);
-	return &b->listing;
 }
 
 /* Everything that the unit will be, but for the bytes of the images. */
@@ -276,7 +253,6 @@ static int rewrite_app(struct build *b, int dirfd, struct diag *d)
 {
 	if (write_app(b, dirfd, d) < 0)
 		return -1;
-	buffer_clear(&b->listing);
 	describe_app(b);
 	return 0;
 }
@@ -327,7 +303,7 @@ static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 		return file_link_or_copy(
 			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
 	if (p == &b->parts[LISTING])
-		p->text = list_app(b);
+		return listing_write(&b->tree, dirfd, WU_APP_LISTING, d);
 	if (p->text)
 		return file_create(
 			dirfd, p->artifact.path, p->text->bytes, p->text->size, mode, d);
@@ -511,24 +487,26 @@ static int is_up_to_date(struct build *b)
 
 static void report_reasons(struct build *b)
 {
-	struct buffer *reasons = &b->report->reasons;
+	struct buffer *reasons = &b->report->reasons, listing = {0};
 	struct reasons_input in = {
 		.plan = b->plan,
 		.base = b->base,
 		.old = &b->old,
 		.old_fd = b->site.folder,
+		.listing = &listing,
 	};
 
 	if (b->options->make_all) {
 		buffer_add_text(reasons, "every file: --always-make asks for it\n");
 		return;
 	}
-	if (!b->parts[APP].keep)
-		in.listing = list_app(b);
+	if (b->old.root && !b->parts[APP].keep)
+		tree_list_text(&b->tree, &listing);
 	for (size_t i = 0; i < b->part_count; i++)
 		if (!b->parts[i].keep)
 			reasons_add_part(reasons, &in, &b->parts[i].artifact);
 	reasons_add_isos(reasons, &in, b->keep_iso, b->iso_key);
+	buffer_clear(&listing);
 }
 
 static void report_build(struct build *b)
@@ -595,7 +573,6 @@ int unit_build(const struct plan *plan, const char *recipe_sha256,
 	disks_close(&b.disks);
 	site_close(&b.site);
 	old_unit_clear(&b.old);
-	buffer_clear(&b.listing);
 	buffer_clear(&b.script);
 	buffer_clear(&b.manifest);
 	tree_clear(&b.tree);
