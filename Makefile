@@ -318,11 +318,12 @@ unit-tests: $(TRUTH)
 $(BUILD)/tests/truth-walk: truth_cc = $(MUSL_CC) -static
 $(BUILD)/tests/truth-%: truth_cc = $(CC)
 $(BUILD)/tests/truth-make: truth_libs = $(shell pkg-config --libs libarchive 2>/dev/null)
+$(BUILD)/tests/truth-make: tests/truth/tree.c tests/truth/tree.h
 $(BUILD)/tests/truth-%: tests/truth/%.c tests/truth/listing.c tests/truth/listing.h
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(truth_cc) -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 $(WARNINGS) -o $@ \
-		$< tests/truth/listing.c $(truth_libs)
+		$(filter %.c,$^) $(truth_libs)
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd

@@ -35,6 +35,7 @@ setup() {
 
 teardown() {
 	[ -z "${SCRATCH:-}" ] || chmod -R u+rwx "$SCRATCH"
+	[ ! -e "${SCRATCH:-.}/remove" ] || rm -rf "$(cat "$SCRATCH/remove")"
 }
 
 # Archives, so that no test needs a right, and what must come of them: FILE.list.
@@ -165,10 +166,24 @@ promised() {
 	[ "$(wc -l <"$SCRATCH/got")" -gt 100 ]
 }
 
+# Where so many files are made in seconds.
+roomy() {
+	local blocks inodes
+	read -r blocks inodes < <(df --output=avail,iavail /dev/shm 2>/dev/null | tail -n 1)
+	if [ -w /dev/shm ] && [ "${blocks:-0}" -gt 1000000 ] && [ "${inodes:-0}" -gt 400000 ]; then
+		echo /dev/shm
+	else
+		echo "$SCRATCH"
+	fi
+}
+
 @test "wurun unpacks 200,000 files of one folder and 70,000 folders of another" {
 	umask 0
-	"$WURUN" unpack -q many.img "$SCRATCH/many"
-	"$BUILT/truth-walk" "$SCRATCH/many" >"$SCRATCH/list"
+	local into
+	into=$(mktemp -d "$(roomy)/wu-truth-XXXXXX")
+	echo "$into" >"$SCRATCH/remove"
+	"$WURUN" unpack -q many.img "$into"
+	"$BUILT/truth-walk" "$into" >"$SCRATCH/list"
 	promised "$SCRATCH/list" >"$SCRATCH/got"
 	promised many.list >"$SCRATCH/expected"
 	same "$SCRATCH/expected" "$SCRATCH/got"

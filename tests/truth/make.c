@@ -2,216 +2,24 @@
 /* usage: truth-make KIND ARCHIVE
  * Writes a tree of that kind as a tar file, by libarchive, and prints what whoever reads
  * it from a disk must find. It needs no rights and leaves no files but the archive. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <endian.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "listing.h"
+#include "tree.h"
 
 #define BLOCK ((uint64_t)LISTING_BLOCK)
-#define CHUNK (1024 * 1024)
-#define LINK_LIMIT 65000 /* a folder with as many has a link count of 1 */
-
-struct tree {
-	struct archive *archive;
-	struct listing listing;
-	uint64_t identities;
-};
-
-/* Bytes of a file; between and behind such segments are holes. */
-struct segment {
-	uint64_t offset, size;
-	int zeros; /* written out, and a hole on the disk all the same */
-};
-
-struct file {
-	const struct segment *segments;
-	size_t count;
-	uint64_t size;
-};
-
-static void check(struct tree *t, int rc)
-{
-	if (rc == ARCHIVE_OK)
-		return;
-	fprintf(stderr, "truth-make: %s\n", archive_error_string(t->archive));
-	exit(2);
-}
-
-/* Never 0, and no block like another. */
-static char byte_at(uint64_t offset)
-{
-	return (char)(1 + (offset * 2654435761u / 4096 + offset * 31) % 255);
-}
-
-static void fill(char *to, const struct file *f, uint64_t offset, size_t size)
-{
-	memset(to, 0, size);
-	for (size_t i = 0; i < f->count; i++) {
-		const struct segment *s = &f->segments[i];
-		uint64_t from = s->offset > offset ? s->offset : offset;
-		uint64_t end = s->offset + s->size;
-
-		if (end > offset + size)
-			end = offset + size;
-		for (; from < end && !s->zeros; from++)
-			to[from - offset] = byte_at(from);
-	}
-}
-
-static int touches(const struct file *f, uint64_t offset, size_t size)
-{
-	for (size_t i = 0; i < f->count; i++)
-		if (f->segments[i].offset < offset + size &&
-			f->segments[i].offset + f->segments[i].size > offset)
-			return 1;
-	return 0;
-}
-
-static void write_contents(struct tree *t, struct entry *e, const struct file *f)
-{
-	static char chunk[CHUNK];
-
-	e->digest = LISTING_DIGEST;
-	for (uint64_t at = 0; at < f->size; at += CHUNK) {
-		size_t size = f->size - at < CHUNK ? (size_t)(f->size - at) : CHUNK;
-		int empty = !touches(f, at, size);
-
-		if (empty)
-			memset(chunk, 0, size);
-		else
-			fill(chunk, f, at, size);
-		if (archive_write_data(t->archive, chunk, size) != (la_ssize_t)size)
-			check(t, ARCHIVE_FATAL);
-		for (size_t i = 0; i < size && !empty; i += BLOCK) {
-			uint64_t number = (at + i) / BLOCK;
-
-			if (listing_digest_block(&e->digest, number, chunk + i,
-				    size - i < BLOCK ? size - i : BLOCK))
-				listing_add_data(&e->data, number, number);
-		}
-	}
-}
-
-/* The entry must be the listing's last. */
-static struct archive_entry *header_of(const struct entry *e)
-{
-	struct archive_entry *a = archive_entry_new();
-
-	archive_entry_set_pathname(a, e->path);
-	archive_entry_set_mode(a, e->mode);
-	archive_entry_set_uid(a, e->uid);
-	archive_entry_set_gid(a, e->gid);
-	archive_entry_set_mtime(a, e->mtime, (long)e->mtime_ns);
-	archive_entry_set_size(a, S_ISREG(e->mode) ? (la_int64_t)e->size : 0);
-	if (S_ISCHR(e->mode) || S_ISBLK(e->mode)) {
-		archive_entry_set_rdevmajor(a, e->major);
-		archive_entry_set_rdevminor(a, e->minor);
-	}
-	if (e->target)
-		archive_entry_set_symlink(a, e->target);
-	return a;
-}
-
-static void write_header(struct tree *t, struct archive_entry *a)
-{
-	check(t, archive_write_header(t->archive, a));
-	archive_entry_free(a);
-}
-
-/* Of root, with a time of its own. */
-static struct entry *add(struct tree *t, const char *path, mode_t mode)
-{
-	struct entry *e = listing_add(&t->listing, path);
-
-	e->mode = mode;
-	e->mtime = 1000000000 + (int64_t)t->listing.count;
-	e->mtime_ns = 123456789;
-	e->links = S_ISDIR(mode) ? 2 : 1;
-	e->identity = ++t->identities;
-	if (S_ISREG(mode))
-		e->digest = LISTING_DIGEST;
-	return e;
-}
-
-static void write_entry(struct tree *t, const struct entry *e)
-{
-	write_header(t, header_of(e));
-}
-
-static void add_folder(struct tree *t, const char *path, unsigned subfolders)
-{
-	struct entry *e = add(t, path, S_IFDIR | 0755);
-
-	e->links = subfolders + 2 >= LINK_LIMIT ? 1 : subfolders + 2;
-	write_entry(t, e);
-}
-
-/* Of whole blocks: tar programs disagree about others. */
-static void declare_segment(
-	struct archive_entry *a, const struct segment *s, uint64_t file_size)
-{
-	uint64_t start = s->offset / BLOCK * BLOCK;
-	uint64_t end = (s->offset + s->size + BLOCK - 1) / BLOCK * BLOCK;
-
-	archive_entry_sparse_add_entry(a, (la_int64_t)start,
-		(la_int64_t)((end < file_size ? end : file_size) - start));
-}
-
-static void add_file(struct tree *t, const char *path, const struct file *f)
-{
-	struct entry *e = add(t, path, S_IFREG | 0644);
-	struct archive_entry *a;
-
-	e->size = f->size;
-	a = header_of(e);
-	for (size_t i = 0; i < f->count; i++)
-		declare_segment(a, &f->segments[i], f->size);
-	if (f->count == 0 && f->size)
-		archive_entry_sparse_add_entry(a, (la_int64_t)f->size, 0);
-	write_header(t, a);
-	write_contents(t, e, f);
-}
-
-/* A file of that many bytes without holes. */
-static void add_full(struct tree *t, const char *path, uint64_t size)
-{
-	struct segment s = {0, size, 0};
-
-	add_file(t, path, &(struct file){&s, size > 0, size});
-}
-
-static void add_link(struct tree *t, const char *path, const char *target)
-{
-	struct entry *e = add(t, path, S_IFLNK | 0777);
-
-	e->size = strlen(target);
-	e->target = listing_text("%s", target);
-	write_entry(t, e);
-}
-
-static char *repeat(char c, size_t count)
-{
-	char *text = listing_resize(NULL, count + 1);
-
-	memset(text, c, count);
-	text[count] = '\0';
-	return text;
-}
 
 static void make_sizes(struct tree *t)
 {
 	static const uint64_t sizes[] = {0, 1, 59, 60, 1024, 4095, 4096, 4097, 1048577};
 
-	add_folder(t, "sizes", 0);
+	tree_add_folder(t, "sizes", 0);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-		add_full(t, listing_text("sizes/%ju", (uintmax_t)sizes[i]), sizes[i]);
+		tree_add_full(
+			t, listing_text("sizes/%ju", (uintmax_t)sizes[i]), sizes[i]);
 }
 
 /* More runs than an inode, and than one block of extents, holds. */
@@ -222,11 +30,11 @@ static void make_comb(struct tree *t)
 
 	for (size_t i = 0; i < TEETH; i++)
 		s[i] = (struct segment){i * 2 * BLOCK, 10, 0};
-	add_file(t, "holes/comb", &(struct file){s, TEETH, TEETH * 2 * BLOCK});
+	tree_add_file(t, "holes/comb", &(struct file){s, TEETH, TEETH * 2 * BLOCK});
 }
 
 #define ADD_SPARSE(t, path, size, ...)                                                   \
-	add_file((t), (path),                                                            \
+	tree_add_file((t), (path),                                                       \
 		&(struct file){(struct segment[]){__VA_ARGS__},                          \
 			sizeof((struct segment[]){__VA_ARGS__}) /                        \
 				sizeof(struct segment),                                  \
@@ -236,8 +44,8 @@ static void make_holes(struct tree *t)
 {
 	const uint64_t g = 1024 * 1024 * 1024;
 
-	add_folder(t, "holes", 0);
-	add_file(t, "holes/only", &(struct file){NULL, 0, g});
+	tree_add_folder(t, "holes", 0);
+	tree_add_file(t, "holes/only", &(struct file){NULL, 0, g});
 	ADD_SPARSE(t, "holes/start", 9000000, {8000000, 1000000, 0});
 	ADD_SPARSE(t, "holes/middle", 9000000, {0, 100, 0}, {8999000, 1000, 0});
 	ADD_SPARSE(t, "holes/end", 9000000, {0, 5000, 0});
@@ -248,40 +56,24 @@ static void make_holes(struct tree *t)
 	make_comb(t);
 }
 
-static void add_name(struct tree *t, const char *path, size_t first)
-{
-	struct archive_entry *a;
-	struct entry *e = &t->listing.list[first];
-	uint64_t identity = e->identity;
-
-	e = listing_add(&t->listing, path);
-	*e = t->listing.list[first];
-	e->path = listing_text("%s", path);
-	e->identity = identity;
-	a = header_of(e);
-	archive_entry_set_size(a, 0);
-	archive_entry_set_hardlink(a, t->listing.list[first].path);
-	write_header(t, a);
-}
-
 static void make_links(struct tree *t)
 {
 	static const char *const names[] = {"links/b", "links/sub/a", "names of it"};
 	size_t first;
 
-	add_folder(t, "links", 1);
-	add_folder(t, "links/sub", 0);
-	add_full(t, "links/a", 7000);
+	tree_add_folder(t, "links", 1);
+	tree_add_folder(t, "links/sub", 0);
+	tree_add_full(t, "links/a", 7000);
 	first = t->listing.count - 1;
 	t->listing.list[first].links = 4;
 	for (size_t i = 0; i < 3; i++)
-		add_name(t, names[i], first);
-	add_link(t, "links/short", "a");
-	add_link(t, "links/out", "../../outside");
-	add_link(t, "links/59", repeat('x', 59));
-	add_link(t, "links/60", repeat('y', 60));
-	add_link(t, "links/4095", repeat('z', 4095));
-	add_link(t, "links/odd", "no\nplace \xff");
+		tree_add_name(t, names[i], first);
+	tree_add_link(t, "links/short", "a");
+	tree_add_link(t, "links/out", "../../outside");
+	tree_add_link(t, "links/59", tree_repeat('x', 59));
+	tree_add_link(t, "links/60", tree_repeat('y', 60));
+	tree_add_link(t, "links/4095", tree_repeat('z', 4095));
+	tree_add_link(t, "links/odd", "no\nplace \xff");
 }
 
 static void make_names(struct tree *t)
@@ -295,40 +87,40 @@ static void make_names(struct tree *t)
 		"e",
 		"\xf0\x9f\x98\x80", "\xed\xa0\x80", "$(id)", "%s%n"};
 
-	add_folder(t, "names", 1);
+	tree_add_folder(t, "names", 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		add_full(t, listing_text("names/%s", names[i]), i);
-	add_full(t, listing_text("names/%s", repeat('n', 255)), 100);
-	add_full(t, listing_text("names/%s", repeat('\xff', 255)), 100);
-	add_folder(t, listing_text("names/%s", repeat('\n', 255)), 0);
+		tree_add_full(t, listing_text("names/%s", names[i]), i);
+	tree_add_full(t, listing_text("names/%s", tree_repeat('n', 255)), 100);
+	tree_add_full(t, listing_text("names/%s", tree_repeat('\xff', 255)), 100);
+	tree_add_folder(t, listing_text("names/%s", tree_repeat('\n', 255)), 0);
 }
 
 static void add_with_mode(struct tree *t, const char *path, mode_t mode)
 {
-	write_entry(t, add(t, path, mode));
+	tree_write_entry(t, tree_add(t, path, mode));
 }
 
 static void add_with_owner(struct tree *t, const char *path, uint32_t uid, uint32_t gid)
 {
-	struct entry *e = add(t, path, S_IFREG | 0640);
+	struct entry *e = tree_add(t, path, S_IFREG | 0640);
 
 	e->uid = uid;
 	e->gid = gid;
-	write_entry(t, e);
+	tree_write_entry(t, e);
 }
 
 static void add_with_time(struct tree *t, const char *path, int64_t seconds, uint32_t ns)
 {
-	struct entry *e = add(t, path, S_IFREG | 0644);
+	struct entry *e = tree_add(t, path, S_IFREG | 0644);
 
 	e->mtime = seconds;
 	e->mtime_ns = ns;
-	write_entry(t, e);
+	tree_write_entry(t, e);
 }
 
 static void make_modes(struct tree *t)
 {
-	add_folder(t, "modes", 3);
+	tree_add_folder(t, "modes", 3);
 	add_with_mode(t, "modes/0000", S_IFREG | 0000);
 	add_with_mode(t, "modes/0777", S_IFREG | 0777);
 	add_with_mode(t, "modes/4755", S_IFREG | 04755);
@@ -337,7 +129,7 @@ static void make_modes(struct tree *t)
 	add_with_mode(t, "modes/d1777", S_IFDIR | 01777);
 	add_with_mode(t, "modes/d2750", S_IFDIR | 02750);
 	add_with_mode(t, "modes/d0000", S_IFDIR | 0000);
-	add_folder(t, "owners", 0);
+	tree_add_folder(t, "owners", 0);
 	add_with_owner(t, "owners/user", 1000, 100);
 	add_with_owner(t, "owners/16 bits", 65535, 65536);
 	add_with_owner(t, "owners/most", 4294967294u, 4294967294u);
@@ -349,7 +141,7 @@ static void make_times(struct tree *t)
 {
 	struct entry *e;
 
-	add_folder(t, "times", 1);
+	tree_add_folder(t, "times", 1);
 	add_with_time(t, "times/1901", -2147483648, 0);
 	add_with_time(t, "times/1902", -2145916800, 0);
 	add_with_time(t, "times/1969", -1, 0);
@@ -359,25 +151,25 @@ static void make_times(struct tree *t)
 	add_with_time(t, "times/2106", 4294967296, 7);
 	add_with_time(t, "times/2242", 8589934592, 8);
 	add_with_time(t, "times/2446", 15032385535, 999999999);
-	e = add(t, "times/folder", S_IFDIR | 0755);
+	e = tree_add(t, "times/folder", S_IFDIR | 0755);
 	e->mtime = -86400;
 	e->mtime_ns = 0;
-	write_entry(t, e);
+	tree_write_entry(t, e);
 }
 
 static void add_device(
 	struct tree *t, const char *path, mode_t type, unsigned major, unsigned minor)
 {
-	struct entry *e = add(t, path, type | 0660);
+	struct entry *e = tree_add(t, path, type | 0660);
 
 	e->major = major;
 	e->minor = minor;
-	write_entry(t, e);
+	tree_write_entry(t, e);
 }
 
 static void make_devices(struct tree *t)
 {
-	add_folder(t, "devices", 0);
+	tree_add_folder(t, "devices", 0);
 	add_device(t, "devices/null", S_IFCHR, 1, 3);
 	add_device(t, "devices/disk", S_IFBLK, 8, 17);
 	add_device(t, "devices/wide", S_IFBLK, 259, 65535);
@@ -394,24 +186,24 @@ struct attribute {
 
 static char *value_of(size_t size)
 {
-	char *value = repeat('v', size);
+	char *value = tree_repeat('v', size);
 
 	for (size_t i = 0; i < size; i++)
-		value[i] = byte_at(i);
+		value[i] = tree_byte_at(i);
 	return value;
 }
 
 static void add_with_xattrs(struct tree *t, const char *path, mode_t mode,
 	const struct attribute *list, size_t count)
 {
-	struct entry *e = add(t, path, mode);
+	struct entry *e = tree_add(t, path, mode);
 	struct archive_entry *a;
 
 	if (S_ISLNK(mode)) {
 		e->target = listing_text("target");
 		e->size = 6;
 	}
-	a = header_of(e);
+	a = tree_header_of(e);
 	for (size_t i = 0; i < count; i++) {
 		const char *value =
 			list[i].value ? list[i].value : value_of(list[i].size);
@@ -419,7 +211,7 @@ static void add_with_xattrs(struct tree *t, const char *path, mode_t mode,
 		archive_entry_xattr_add_entry(a, list[i].name, value, list[i].size);
 		listing_add_xattr(&e->xattrs, list[i].name, value, list[i].size);
 	}
-	write_header(t, a);
+	tree_write_header(t, a);
 }
 
 #define ADD_XATTRS(t, path, mode, ...)                                                   \
@@ -431,7 +223,7 @@ static void add_with_xattrs(struct tree *t, const char *path, mode_t mode,
 
 static void make_xattrs(struct tree *t)
 {
-	add_folder(t, "xattrs", 1);
+	tree_add_folder(t, "xattrs", 1);
 	ADD_XATTRS(t, "xattrs/small", S_IFREG | 0644, {"user.small", "tiny", 4});
 	ADD_XATTRS(t, "xattrs/empty", S_IFREG | 0644, {"user.empty", "", 0});
 	ADD_XATTRS(t, "xattrs/binary", S_IFREG | 0644, {"user.b", "\0\1\xff\n", 4});
@@ -493,16 +285,16 @@ static void make_acls(struct tree *t)
 	struct archive_entry *a;
 	struct entry *e;
 
-	add_folder(t, "acls", 1);
-	e = add(t, "acls/file", S_IFREG | 0751);
-	a = header_of(e);
+	tree_add_folder(t, "acls", 1);
+	e = tree_add(t, "acls/file", S_IFREG | 0751);
+	a = tree_header_of(e);
 	put_acl(e, a, "system.posix_acl_access", ARCHIVE_ENTRY_ACL_TYPE_ACCESS);
-	write_header(t, a);
-	e = add(t, "acls/folder", S_IFDIR | 0751);
-	a = header_of(e);
+	tree_write_header(t, a);
+	e = tree_add(t, "acls/folder", S_IFDIR | 0751);
+	a = tree_header_of(e);
 	put_acl(e, a, "system.posix_acl_access", ARCHIVE_ENTRY_ACL_TYPE_ACCESS);
 	put_acl(e, a, "system.posix_acl_default", ARCHIVE_ENTRY_ACL_TYPE_DEFAULT);
-	write_header(t, a);
+	tree_write_header(t, a);
 }
 
 static void make_everything(struct tree *t)
@@ -522,7 +314,7 @@ static void make_everything(struct tree *t)
 static void make_plain(struct tree *t)
 {
 	make_sizes(t);
-	add_folder(t, "holes", 0);
+	tree_add_folder(t, "holes", 0);
 	make_comb(t);
 	make_links(t);
 	make_names(t);
@@ -535,23 +327,24 @@ static void make_deep(struct tree *t, const char *top, size_t name_size, size_t 
 	size_t size = strlen(path);
 
 	while (longest - size > 256 || size + name_size + 3 <= longest) {
-		char *longer = listing_text("%s/%s", path, repeat('d', name_size));
+		char *longer = listing_text("%s/%s", path, tree_repeat('d', name_size));
 
-		add_folder(t, path, 1);
+		tree_add_folder(t, path, 1);
 		free(path);
 		path = longer;
 		size = strlen(path);
 	}
-	add_folder(t, path, 0);
-	add_full(t, listing_text("%s/%s", path, repeat('f', longest - size - 1)), 5);
+	tree_add_folder(t, path, 0);
+	tree_add_full(
+		t, listing_text("%s/%s", path, tree_repeat('f', longest - size - 1)), 5);
 }
 
 static void add_brief(struct tree *t, const char *path, mode_t mode)
 {
-	struct entry *e = add(t, path, mode);
+	struct entry *e = tree_add(t, path, mode);
 
 	e->brief = 1;
-	write_entry(t, e);
+	tree_write_entry(t, e);
 }
 
 /* Any bytes in names of any length: what is looked up by a hash must have it right. */
@@ -560,7 +353,7 @@ static void make_bytes(struct tree *t)
 	enum { NAMES = 3000 };
 	uint32_t random = 99;
 
-	add_folder(t, "many/bytes", 0);
+	tree_add_folder(t, "many/bytes", 0);
 	for (int i = 0; i < NAMES; i++) {
 		char name[256], *end = name;
 		size_t size = (size_t)i % 250;
@@ -579,12 +372,12 @@ static void make_many(struct tree *t)
 {
 	enum { FILES = 200000, FOLDERS = 70000 };
 
-	add_folder(t, "many", 3);
+	tree_add_folder(t, "many", 3);
 	make_bytes(t);
-	add_folder(t, "many/files", 0);
+	tree_add_folder(t, "many/files", 0);
 	for (int i = 0; i < FILES; i++)
 		add_brief(t, listing_text("many/files/name-%06d", i), S_IFREG | 0644);
-	add_folder(t, "many/folders", FOLDERS);
+	tree_add_folder(t, "many/folders", FOLDERS);
 	for (int i = 0; i < FOLDERS; i++)
 		add_brief(t, listing_text("many/folders/%d", i), S_IFDIR | 0755);
 }
@@ -605,7 +398,7 @@ static void make_flat(struct tree *t, unsigned long files, unsigned long folders
 		else
 			snprintf(path, sizeof(path), "file %lu", i);
 		archive_entry_set_pathname(a, path);
-		check(t, archive_write_header(t->archive, a));
+		tree_check(t, archive_write_header(t->archive, a));
 	}
 	archive_entry_free(a);
 }
@@ -624,7 +417,7 @@ static int make_bad(struct tree *t, const char *what)
 	enum { NAMES = 65001 };
 	struct entry *e;
 
-	add_full(t, "good", 100);
+	tree_add_full(t, "good", 100);
 	if (strcmp(what, "large-xattr") == 0) {
 		ADD_XATTRS(t, "bad", S_IFREG | 0644, {"user.large", NULL, 5000});
 	} else if (strcmp(what, "many-xattrs") == 0) {
@@ -638,15 +431,15 @@ static int make_bad(struct tree *t, const char *what)
 		add_with_time(t, "bad", -2147483649, 0);
 	} else if (strcmp(what, "names") == 0) {
 		for (int i = 1; i < NAMES; i++)
-			add_name(t, listing_text("name %d", i), 0);
+			tree_add_name(t, listing_text("name %d", i), 0);
 	} else if (strcmp(what, "name") == 0) {
-		add_full(t, repeat('n', 256), 1);
+		tree_add_full(t, tree_repeat('n', 256), 1);
 	} else if (strcmp(what, "target") == 0) {
-		add_link(t, "bad", repeat('t', 4096));
+		tree_add_link(t, "bad", tree_repeat('t', 4096));
 	} else if (strcmp(what, "owner") == 0) {
-		e = add(t, "bad", S_IFREG | 0644);
+		e = tree_add(t, "bad", S_IFREG | 0644);
 		e->uid = 4294967295;
-		write_entry(t, e);
+		tree_write_entry(t, e);
 	} else {
 		return -1;
 	}
@@ -684,13 +477,14 @@ int main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "socket") == 0)
 		return make_socket(argv[2]);
 	if (rc == 0) {
-		check(&t, archive_write_set_format_pax(t.archive));
-		check(&t, archive_write_set_options(t.archive, "hdrcharset=BINARY"));
-		check(&t, archive_write_add_filter_zstd(t.archive));
-		check(&t, archive_write_set_options(t.archive, "compression-level=1"));
-		check(&t, archive_write_open_filename(t.archive, argv[2]));
+		tree_check(&t, archive_write_set_format_pax(t.archive));
+		tree_check(&t, archive_write_set_options(t.archive, "hdrcharset=BINARY"));
+		tree_check(&t, archive_write_add_filter_zstd(t.archive));
+		tree_check(
+			&t, archive_write_set_options(t.archive, "compression-level=1"));
+		tree_check(&t, archive_write_open_filename(t.archive, argv[2]));
 		rc = make(&t, argv + 1);
-		check(&t, archive_write_close(t.archive));
+		tree_check(&t, archive_write_close(t.archive));
 		archive_write_free(t.archive);
 	}
 	if (rc < 0) {
