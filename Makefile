@@ -118,6 +118,7 @@ EMBEDDED := \
 
 HOST_SOURCES := \
 	runtime/host/accel.c \
+	runtime/host/cgroup.c \
 	runtime/host/child.c \
 	runtime/host/classify.c \
 	runtime/host/clock.c \
@@ -133,7 +134,9 @@ HOST_SOURCES := \
 	runtime/host/image.c \
 	runtime/host/instance.c \
 	runtime/host/jail.c \
+	runtime/host/journal.c \
 	runtime/host/jsontext.c \
+	runtime/host/live.c \
 	runtime/host/main.c \
 	runtime/host/manifest.c \
 	runtime/host/news.c \
@@ -144,7 +147,9 @@ HOST_SOURCES := \
 	runtime/host/record.c \
 	runtime/host/relay.c \
 	runtime/host/results.c \
+	runtime/host/room.c \
 	runtime/host/sweep.c \
+	runtime/host/transfer.c \
 	runtime/host/unpack.c \
 	runtime/host/verify.c
 
@@ -176,7 +181,7 @@ GUEST_SOURCES := \
 	runtime/guest/watch.c
 
 COMPILER_PACKAGES := ext2fs libisofs-1 lua5.4 jansson libarchive libcrypto libelf zlib
-HOST_PACKAGES := ext2fs jansson libseccomp libcrypto
+HOST_PACKAGES := ext2fs jansson libseccomp libcrypto zlib
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PACKAGES) 2>/dev/null) -lcom_err

@@ -22,7 +22,7 @@ static int open_folder(int parent, const char *name)
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static void remove_if_abandoned(int parent, const char *name)
+void workdir_remove_if_abandoned(int parent, const char *name)
 {
 	CLEANUP(file_close) int fd = open_folder(parent, name);
 	struct diag ignored = {0};
@@ -31,6 +31,13 @@ static void remove_if_abandoned(int parent, const char *name)
 		return;
 	file_remove_tree(parent, name, &ignored);
 	diag_clear(&ignored);
+}
+
+int workdir_is_held(int parent, const char *name)
+{
+	CLEANUP(file_close) int fd = open_folder(parent, name);
+
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 void workdir_remove_abandoned(int parent, const char *prefix)
@@ -45,7 +52,7 @@ void workdir_remove_abandoned(int parent, const char *prefix)
 	}
 	while ((e = readdir(dir)))
 		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
-			remove_if_abandoned(parent, e->d_name);
+			workdir_remove_if_abandoned(parent, e->d_name);
 	closedir(dir);
 }
 
@@ -86,10 +93,15 @@ static int try_to_make(struct workdir *w, const char *prefix)
 
 int workdir_make(struct workdir *w, int parent, const char *prefix, struct diag *d)
 {
+	workdir_remove_abandoned(parent, prefix);
+	return workdir_make_only(w, parent, prefix, d);
+}
+
+int workdir_make_only(struct workdir *w, int parent, const char *prefix, struct diag *d)
+{
 	int made = 0;
 
 	*w = (struct workdir){.parent = parent, .fd = -1};
-	workdir_remove_abandoned(parent, prefix);
 	for (int i = 0; made == 0 && i < TRIES; i++)
 		made = try_to_make(w, prefix);
 	if (made == 1)
@@ -146,7 +158,7 @@ static char *prefix_for(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return memory_printf(".%.*s.new-", PREFIX_NAME_MAX, slash ? slash + 1 : path);
+	return memory_printf(".%.*s" WORKDIR_NEW, PREFIX_NAME_MAX, slash ? slash + 1 : path);
 }
 
 void workdir_mend_file(int dirfd, const char *path)

@@ -20,14 +20,21 @@ struct workdir {
 
 /* Removes what dead processes left in the parent with this prefix (not empty). */
 void workdir_remove_abandoned(int parent, const char *prefix);
+/* The same for the one of that name. */
+void workdir_remove_if_abandoned(int parent, const char *name);
+/* 1 where a process that lives holds it. */
+int workdir_is_held(int parent, const char *name);
 /* Makes one, mode 0777 and the umask. First removes what dead processes left. The parent
  * must stay open. 0 or -1. */
 int workdir_make(struct workdir *w, int parent, const char *prefix, struct diag *d);
+/* The same without removing anything: the parent, which may be large, is not read. */
+int workdir_make_only(struct workdir *w, int parent, const char *prefix, struct diag *d);
 /* Removes it with all it holds, if it is still there under its name. */
 void workdir_drop(struct workdir *w);
 /* Makes a file with these bytes and this mode in such a folder and renames it into its
  * place: a reader sees the old file or the new one. Leaves one alone that holds these
  * bytes already. 0 or -1. */
+#define WORKDIR_NEW ".new-" /* is in the folder's name, which starts with a dot */
 int workdir_replace_file(int dirfd, const char *path, const void *bytes, size_t size,
 	mode_t mode, struct diag *d);
 /* Removes what dead processes left of that; it does so itself. */

@@ -8,23 +8,29 @@
 
 #include "runtime/unit.h"
 
-/* The class's own name, which outlives any record. */
-static const char *find_class(const char *class)
+const char *classify_get(size_t at)
 {
 	static const char *const known[] = {WU_CLASS_OK, WU_CLASS_APP_FAILED,
 		WU_CLASS_TIME_LIMIT, WU_CLASS_OUT_OF_MEMORY, WU_CLASS_PANIC,
 		WU_CLASS_NO_BOOT, WU_CLASS_NO_RESULT, WU_CLASS_DISK_FULL,
 		WU_CLASS_INTERRUPTED, WU_CLASS_HOST_ERROR};
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (strcmp(class, known[i]) == 0)
-			return known[i];
+	return at < sizeof(known) / sizeof(*known) ? known[at] : NULL;
+}
+
+const char *classify_find(const char *name)
+{
+	const char *class;
+
+	for (size_t i = 0; (class = classify_get(i)); i++)
+		if (strcmp(name, class) == 0)
+			return class;
 	return NULL;
 }
 
 static void decide(struct verdict *v, const char *class, const char *reason)
 {
-	v->class = find_class(class);
+	v->class = classify_find(class);
 	snprintf(v->reason, sizeof(v->reason), "%s", reason ? reason : "");
 }
 
@@ -96,9 +102,16 @@ int classify_is_host_side(const char *class)
 	       strcmp(class, WU_CLASS_INTERRUPTED) == 0;
 }
 
+int classify_is_worth_a_retry(const char *class)
+{
+	return strcmp(class, WU_CLASS_HOST_ERROR) == 0 ||
+	       strcmp(class, WU_CLASS_NO_BOOT) == 0 ||
+	       strcmp(class, WU_CLASS_NO_RESULT) == 0;
+}
+
 int classify_is_known(const char *class)
 {
-	return find_class(class) != NULL;
+	return classify_find(class) != NULL;
 }
 
 int classify_exit_status(const char *class, int exit_status, int signal)

@@ -3,6 +3,8 @@
 #ifndef HOST_CLASSIFY_H
 #define HOST_CLASSIFY_H
 
+#include <stddef.h>
+
 /* Why wurun itself ended QEMU. */
 enum stop_cause {
 	STOP_NONE,     /* it did not */
@@ -37,8 +39,15 @@ void classify_run(const struct facts *f, struct verdict *v);
  * again, and fails the host's way (exit status 125). */
 int classify_is_host_side(const char *class);
 
+/* The class of that name as a text that outlives any record, or NULL. */
+const char *classify_find(const char *name);
 /* 1 where it is one of the classes that runtime/unit.h names. */
 int classify_is_known(const char *class);
+/* Those classes from the `at`th on, in the order of the documents; NULL at the end. */
+const char *classify_get(size_t at);
+/* Classes that another try may change: what failed was not, or may not have been, the
+ * application. */
+int classify_is_worth_a_retry(const char *class);
 
 /* wurun's exit status for one instance; -1 stands for null. */
 int classify_exit_status(const char *class, int exit_status, int signal);

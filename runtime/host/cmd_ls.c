@@ -34,39 +34,6 @@ struct table {
 	size_t count;
 };
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int is_id(const char *name)
-{
-	return strlen(name) == WU_ID_DIGITS &&
-	       strspn(name, "0123456789abcdef") == WU_ID_DIGITS;
-}
-
-/* The ids, sorted; the caller frees each and the list. */
-static int list_ids(const struct results *r, char ***ids, size_t *count, struct diag *d)
-{
-	int fd = openat(r->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	*ids = NULL;
-	*count = 0;
-	if (!dir)
-		return diag_fail_errno(d, "%s", r->path);
-	while ((e = readdir(dir)))
-		if (is_id(e->d_name)) {
-			*ids = memory_resize(*ids, (*count + 1) * sizeof(**ids));
-			(*ids)[(*count)++] = memory_strdup(e->d_name);
-		}
-	closedir(dir);
-	if (*count)
-		qsort(*ids, *count, sizeof(**ids), compare_names);
-	return 0;
-}
-
 static uint64_t number(const json_t *in, const char *key)
 {
 	json_int_t value = json_integer_value(json_object_get(in, key));
@@ -165,23 +132,25 @@ static void print_line(const json_t *result, FILE *out)
 static int list(const char *path, int json, const struct stdio *stdio, struct diag *d)
 {
 	CLEANUP(clear_table) struct table t = {0};
+	struct results_names ids;
 	struct results r;
-	char **ids;
-	size_t count, shown = 0;
+	size_t shown = 0, count;
 	int status = 0;
 
-	if (results_open(path, 0, &r, d) < 0)
+	if (results_open(path, &r, d) < 0)
 		return EXIT_FAILED;
-	if (list_ids(&r, &ids, &count, d) < 0) {
+	if (results_list(&r, &ids, d) < 0) {
 		results_close(&r);
 		return EXIT_FAILED;
 	}
 	add_heading(&t);
+	count = ids.count;
 	for (size_t i = 0; i < count; i++) {
-		json_t *result = results_load(&r, ids[i]);
+		json_t *result = results_load(&r, ids.list[i]);
 
 		if (!result) {
-			diag_fail(d, "%s/%s: no readable " RESULTS_FILE, path, ids[i]);
+			diag_fail(
+				d, "%s/%s: no readable " RESULTS_FILE, path, ids.list[i]);
 			status = EXIT_FAILED;
 		} else if (json) {
 			print_line(result, stdio->out);
@@ -190,9 +159,8 @@ static int list(const char *path, int json, const struct stdio *stdio, struct di
 		}
 		shown += result != NULL;
 		json_decref(result);
-		free(ids[i]);
 	}
-	free(ids);
+	results_free_names(&ids);
 	results_close(&r);
 	if (!json && shown > 0)
 		print_table(&t, stdio->out);

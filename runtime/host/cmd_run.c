@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "accel.h"
@@ -39,6 +40,10 @@ static const char help[] =
 	"                        (\"90\", \"10m\", \"2h\"; 0: none)\n"
 	"      --keep WHAT       keep output disks of none (default), failed or all\n"
 	"      --rerun-failed    run those again that failed\n"
+	"      --retries N       try N times more where the host or the boot failed, or\n"
+	"                        the guest left no result (default 0)\n"
+	"      --scratch DIR     run in DIR, on a local disk say; only results go to the\n"
+	"                        results' folder\n"
 	"      --verify          check the digests of all the unit's files first\n"
 	"      --json            news on standard output, a JSON object a line\n"
 	"  -q, --quiet           no news, only complaints\n"
@@ -55,6 +60,8 @@ struct options {
 	char *const *ids;
 	size_t id_count;
 	size_t jobs; /* 0: as many as fit */
+	size_t retries;
+	const char *scratch;
 	enum accel_wish wish;
 	const char *timeout;
 	uint64_t timeout_ms;
@@ -76,6 +83,7 @@ struct run {
 	char *results_path;
 	struct utsname host;
 	int signals;
+	int64_t began; /* seconds since 1970 */
 	enum accelerator accelerator;
 };
 
@@ -157,40 +165,37 @@ static int select_instances(struct run *r, struct diag *d)
 	return rc;
 }
 
-/* A limit that ran out is no result for a run with another limit. */
-static int has_other_limit(const struct run *r, const json_t *result)
+/* What another run has made of it since we began is as good as ours. */
+static int is_to_be_rerun(const struct run *r, const struct journal_entry *e)
 {
-	const json_t *host = json_object_get(result, "host");
-
-	return (uint64_t)json_integer_value(json_object_get(host, "limit_ms")) !=
-	       r->context.time_ms;
+	return strcmp(e->class, WU_CLASS_OK) != 0 && r->options->rerun_failed &&
+	       e->ended < r->began;
 }
 
-static int is_finished(
-	const struct run *r, const struct manifest_instance *i, const json_t *result)
+static int is_finished(const struct run *r, const struct manifest_instance *i,
+	const struct journal_entry *e)
 {
-	const char *class = json_string_value(json_object_get(result, "class"));
-	const char *its_key = json_string_value(json_object_get(result, "key"));
 	char key[DIGEST_HEX];
 
 	manifest_instance_key(&r->manifest, i, key);
-	if (strcmp(its_key, key) != 0 || classify_is_host_side(class))
+	if (strcmp(e->key, key) != 0 || classify_is_host_side(e->class))
 		return 0;
-	if (strcmp(class, WU_CLASS_TIME_LIMIT) == 0 && has_other_limit(r, result))
+	/* A limit that ran out is no result for a run with another limit. */
+	if (strcmp(e->class, WU_CLASS_TIME_LIMIT) == 0 &&
+		e->limit_ms != r->context.time_ms)
 		return 0;
-	return strcmp(class, WU_CLASS_OK) == 0 || !r->options->rerun_failed;
+	return !is_to_be_rerun(r, e);
 }
 
 /* 1, and the news of it, where it has its result. */
 static int reuse(struct run *r, const struct manifest_instance *i)
 {
-	json_t *result = results_load(&r->results, i->id);
-	int finished = result && is_finished(r, i, result);
+	const struct journal_entry *e = results_find(&r->results, i->id);
 
-	if (finished)
-		news_reuse(&r->news, result);
-	json_decref(result);
-	return finished;
+	if (!e || !is_finished(r, i, e))
+		return 0;
+	news_reuse(&r->news, i, e);
+	return 1;
 }
 
 /* Takes those off the list that have their result. */
@@ -204,9 +209,12 @@ static void drop_finished(struct run *r)
 	r->count = left;
 }
 
-static void hear_ended(void *run, const struct instance *i)
+static void hear_ended(void *run, const struct instance *i, int again)
 {
-	news_ended(&((struct run *)run)->news, i);
+	struct run *r = run;
+
+	journal_release(&r->results.journal, i->what->id);
+	news_ended(&r->news, i, again);
 }
 
 static void hear_fell_back(void *run)
@@ -214,32 +222,33 @@ static void hear_fell_back(void *run)
 	news_fell_back(&((struct run *)run)->news);
 }
 
-static int hear_turn(void *run, const struct instance *list, size_t count)
+static int hear_turn(void *run, const struct sweep_state *state)
 {
-	return news_turn(&((struct run *)run)->news, list, count);
+	return news_turn(&((struct run *)run)->news, state);
 }
 
-static int is_done(void *run, const struct manifest_instance *what)
+/* Who has the claim writes what became of it to the journal before it lets go. */
+static enum sweep_answer ask(void *run, const struct manifest_instance *what)
 {
 	struct run *r = run;
 
+	if (!journal_claim(&r->results.journal, what->id))
+		return SWEEP_LATER;
+	journal_refresh(&r->results.journal);
 	if (!reuse(r, what))
-		return 0;
+		return SWEEP_RUN;
+	journal_release(&r->results.journal, what->id);
 	r->news.progress.total--;
-	return 1;
+	return SWEEP_DONE;
 }
 
-/* One for each processor that the unit asks for, as far as memory goes. */
+/* One for each processor that the unit asks for; memory is looked at when they start. */
 static size_t choose_jobs(const struct run *r)
 {
-	uint64_t memory = host_read_available_memory();
-	uint64_t each = r->manifest.memory_bytes + (64u << 20);
 	size_t jobs = host_count_processors() / r->manifest.cpus;
 
 	if (r->options->jobs)
 		return r->options->jobs;
-	if (memory && memory / each < jobs)
-		jobs = memory / each;
 	return jobs ? jobs : 1;
 }
 
@@ -296,8 +305,9 @@ static int prepare(struct run *r, struct diag *d)
 		return -1;
 	r->results_path = o->output ? memory_strdup(o->output)
 				    : memory_printf("results/%s", r->manifest.name);
-	if (results_open(r->results_path, 1, &r->results, d) < 0)
+	if (results_open_to_run(r->results_path, o->scratch, &r->results, d) < 0)
 		return -1;
+	r->began = (int64_t)time(NULL);
 	uname(&r->host);
 	r->context.manifest = &r->manifest;
 	r->context.results = &r->results;
@@ -323,7 +333,11 @@ static void set_relays(struct run *r)
 static int run_list(struct run *r, struct diag *d)
 {
 	const struct sweep_listener listener = {
-		hear_ended, hear_fell_back, is_done, hear_turn, r};
+		ask, hear_ended, hear_fell_back, hear_turn, r};
+	struct sweep_plan plan = {.list = r->list,
+		.count = r->count,
+		.slots = choose_jobs(r),
+		.retries = (unsigned)r->options->retries};
 	int signal;
 
 	if (catch_signals(r, d) < 0 || qemu_find(&r->program, d) < 0)
@@ -332,9 +346,11 @@ static int run_list(struct run *r, struct diag *d)
 		signal = read_signal(r);
 		return signal ? signal : -1;
 	}
-	news_begin(&r->news, r->count, choose_jobs(r));
-	signal = sweep_run(&r->context, r->accelerator, r->list, r->count,
-		r->news.progress.slots, r->signals, &listener);
+	plan.accelerator = r->accelerator;
+	if (plan.slots > plan.count)
+		plan.slots = plan.count;
+	news_begin(&r->news, plan.count, plan.slots);
+	signal = sweep_run(&r->context, &plan, r->signals, &listener);
 	if (!signal) {
 		relay_flush(&r->out, r->signals);
 		relay_flush(&r->err, r->signals);
@@ -345,7 +361,7 @@ static int run_list(struct run *r, struct diag *d)
 static int run_unit(const struct options *o, const struct stdio *stdio, struct diag *d)
 {
 	struct run r = {.options = o,
-		.results = {.fd = -1},
+		.results = RESULTS_NONE,
 		.signals = -1,
 		.out = {.fd = -1},
 		.err = {.fd = -1},
@@ -387,14 +403,15 @@ static int parse_keep(const char *text, enum keep *keep)
 	return -1;
 }
 
-static int parse_jobs(const char *text, size_t *jobs)
+static int parse_number(
+	const char *text, unsigned long least, unsigned long most, size_t *number)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || value == 0 || value > 4096)
+	if (*text < '0' || *text > '9' || *end || value < least || value > most)
 		return -1;
-	*jobs = value;
+	*number = value;
 	return 0;
 }
 
@@ -403,6 +420,8 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_KEEP,
 	OPTION_RERUN,
+	OPTION_RETRIES,
+	OPTION_SCRATCH,
 	OPTION_VERIFY,
 	OPTION_JSON
 };
@@ -414,6 +433,8 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"keep", required_argument, NULL, OPTION_KEEP},
 	{"rerun-failed", no_argument, NULL, OPTION_RERUN},
+	{"retries", required_argument, NULL, OPTION_RETRIES},
+	{"scratch", required_argument, NULL, OPTION_SCRATCH},
 	{"verify", no_argument, NULL, OPTION_VERIFY},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"quiet", no_argument, NULL, 'q'},
@@ -430,7 +451,7 @@ static int take_option(struct options *o, int c, const char *value, struct diag 
 		o->output = value;
 		return *value ? 0 : diag_fail(d, "run: -o: expected a folder");
 	case 'j':
-		return parse_jobs(value, &o->jobs) == 0
+		return parse_number(value, 1, 4096, &o->jobs) == 0
 			       ? 0
 			       : diag_fail(d,
 					 "run: -j: expected a number from 1 to 4096, "
@@ -451,6 +472,16 @@ static int take_option(struct options *o, int c, const char *value, struct diag 
 					 "run: --timeout: expected a time as in "
 					 "\"90\" or \"10m\", found \"%s\"",
 					 value);
+	case OPTION_RETRIES:
+		return parse_number(value, 0, 100, &o->retries) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --retries: expected a number from 0 to "
+					 "100, found \"%s\"",
+					 value);
+	case OPTION_SCRATCH:
+		o->scratch = value;
+		return *value ? 0 : diag_fail(d, "run: --scratch: expected a folder");
 	case OPTION_KEEP:
 		return parse_keep(value, &o->keep) == 0
 			       ? 0

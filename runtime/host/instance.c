@@ -51,6 +51,7 @@ static void keep_live(struct instance *i, int stream, const char *bytes, size_t 
 	struct relay *r = stream ? i->context->err : i->context->out;
 
 	i->relayed[stream] += size;
+	live_add(&i->view, stream, bytes, size);
 	if (r)
 		relay_add(r, bytes, size);
 	buffer_add(b, bytes, size);
@@ -65,6 +66,7 @@ static void hear(void *context, const struct port_message *m)
 {
 	struct instance *i = context;
 
+	live_hear(&i->view);
 	switch (m->kind) {
 	case PORT_HELLO:
 		if (i->facts.hello)
@@ -79,7 +81,10 @@ static void hear(void *context, const struct port_message *m)
 		keep_live(i, m->kind == PORT_STDERR, m->bytes, m->size);
 		break;
 	case PORT_PROGRESS:
-		i->fraction = m->fraction;
+		live_set_progress(&i->view, m->fraction, m->text);
+		break;
+	case PORT_STARTED:
+		live_set_script(&i->view, m->text);
 		break;
 	case PORT_DONE:
 		/* A guest that says so again and again wins no time by it. */
@@ -96,6 +101,7 @@ static void end(struct instance *i)
 	i->state = INSTANCE_ENDED;
 	if (!i->ended_ms)
 		i->ended_ms = clock_now_ms();
+	live_close(&i->view);
 	results_abandon(&i->work);
 }
 
@@ -173,11 +179,12 @@ void instance_init(struct instance *i)
 		.params = -1,
 		.qemu = QEMU_NONE,
 		.unpack = {.pidfd = -1, .socket = -1},
+		.view = LIVE_NONE,
 		.deadline_ms = CLOCK_NEVER};
 }
 
 int instance_start(struct instance *i, const struct instance_context *c,
-	const struct manifest_instance *what, enum accelerator a)
+	const struct manifest_instance *what, enum accelerator a, unsigned attempt)
 {
 	struct diag d = {0};
 
@@ -185,6 +192,7 @@ int instance_start(struct instance *i, const struct instance_context *c,
 	i->context = c;
 	i->what = what;
 	i->accelerator = a;
+	i->attempt = attempt;
 	i->port.tell = hear;
 	i->port.context = i;
 	i->started_ms = clock_now_ms();
@@ -196,6 +204,8 @@ int instance_start(struct instance *i, const struct instance_context *c,
 	}
 	set_deadline(i, STOP_BOOT, a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS);
 	i->state = INSTANCE_RUNNING;
+	live_open(&i->view, results_live_folder(&i->work), c->output_bytes);
+	live_show(i, 1);
 	return 0;
 }
 
@@ -218,6 +228,7 @@ int instance_add_polls(const struct instance *i, struct pollfd *polls)
 		add_poll(polls, &count, i->unpack.socket);
 	} else if (i->state == INSTANCE_SYNCING) {
 		add_poll(polls, &count, i->unpack.pidfd);
+		add_poll(polls, &count, i->work.transfer.pidfd);
 	}
 	return count;
 }
@@ -305,6 +316,7 @@ static int is_host_full(const struct instance *i)
 static void settle(struct instance *i)
 {
 	struct diag d = {0};
+	int sent;
 
 	i->facts.panicked = i->console.panicked;
 	i->facts.panicked_out_of_memory = i->console.out_of_memory;
@@ -316,7 +328,12 @@ static void settle(struct instance *i)
 	/* Nobody has the disk open any more, so that its bytes are not written out. */
 	file_close(&i->output);
 	i->state = INSTANCE_SYNCING;
-	if (i->unpack.pid > 0)
+	sent = results_send(&i->work, &d);
+	if (sent < 0)
+		give_up_for(i, &d);
+	else if (i->unpack.pid > 0 && sent)
+		unpack_kill(&i->unpack); /* its disk is not the one that counts */
+	else if (i->unpack.pid > 0)
 		unpack_sync(&i->unpack);
 }
 
@@ -383,20 +400,36 @@ static void step_unpacking(struct instance *i)
 	settle(i);
 }
 
-static void step_syncing(struct instance *i)
+/* Returns 1 once the result is on its disk, 0 before, or -1. */
+static int is_saved(struct instance *i, struct diag *d)
 {
-	struct diag d = {0};
+	struct transfer *t = &i->work.transfer;
 	int synced = 0;
 
 	if (i->unpack.pid > 0) {
 		if (!has_ended(i->unpack.pidfd))
-			return;
+			return 0;
 		synced = unpack_reap(&i->unpack) == 0;
 	}
+	if (i->work.remote.fd >= 0 && t->pid > 0) {
+		if (!has_ended(t->pidfd))
+			return 0;
+		return transfer_reap(t, i->context->results->path, d) < 0 ? -1 : 1;
+	}
 	if (!synced && syncfs(i->work.folder.fd) < 0)
-		diag_fail_errno(&d, "%s", i->context->results->path);
-	if (d.count ||
-		results_commit(i->context->results, i->what->id, &i->work, &d) < 0) {
+		return diag_fail_errno(d, "%s", i->context->results->path);
+	return 1;
+}
+
+static void step_syncing(struct instance *i)
+{
+	struct diag d = {0};
+	int saved = is_saved(i, &d);
+
+	if (saved == 0)
+		return;
+	if (saved < 0 || results_commit(i->context->results, i->what->id, &i->work,
+				 i->result, &d) < 0) {
 		give_up_for(i, &d);
 		return;
 	}
@@ -406,12 +439,16 @@ static void step_syncing(struct instance *i)
 
 void instance_step(struct instance *i)
 {
+	enum instance_state before = i->state;
+
 	if (i->state == INSTANCE_RUNNING)
 		step_running(i);
 	if (i->state == INSTANCE_UNPACKING)
 		step_unpacking(i);
 	if (i->state == INSTANCE_SYNCING)
 		step_syncing(i);
+	if (i->state == INSTANCE_RUNNING || i->state != before)
+		live_show(i, i->state != before);
 }
 
 void instance_interrupt(struct instance *i)
@@ -421,6 +458,7 @@ void instance_interrupt(struct instance *i)
 	i->facts.interrupted = 1;
 	qemu_kill(&i->qemu);
 	unpack_kill(&i->unpack);
+	transfer_kill(&i->work.transfer);
 	if (i->qemu.pid > 0)
 		qemu_reap(&i->qemu);
 	if (i->unpack.pid > 0)
@@ -439,6 +477,7 @@ void instance_clear(struct instance *i)
 	buffer_clear(&i->live[1]);
 	file_close(&i->output);
 	file_close(&i->params);
+	live_close(&i->view);
 	json_decref(i->result);
 	instance_init(i);
 }

@@ -14,6 +14,7 @@
 #include "classify.h"
 #include "common/diag.h"
 #include "console.h"
+#include "live.h"
 #include "manifest.h"
 #include "port.h"
 #include "qemu.h"
@@ -27,10 +28,11 @@
 
 enum keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
 
-/* What all instances of a run share; nothing in it changes while they run. */
+/* What all instances of a run share; nothing in it but the results changes while they
+ * run. */
 struct instance_context {
 	const struct manifest *manifest;
-	const struct results *results;
+	struct results *results;
 	const struct qemu_program *program;
 	int unit;		       /* the unit's folder */
 	int kernel, initrd, app, root; /* root: -1 where there is none */
@@ -70,7 +72,8 @@ struct instance {
 	int64_t started; /* seconds since 1970 */
 	uint64_t deadline_ms;
 	enum stop_cause deadline_cause;
-	double fraction; /* how far it says that it is */
+	struct live view;
+	unsigned attempt; /* which one of this run it is, from 1 */
 
 	/* Once it has ended: */
 	struct verdict verdict;
@@ -81,10 +84,10 @@ struct instance {
 
 /* Makes it idle; first of all. */
 void instance_init(struct instance *i);
-/* Starts it in i, which is idle. Where this returns -1, i has ended as a
- * host-error, whose reason is in its verdict. */
+/* Starts it in i, which is idle; `attempt` counts from 1. Where this returns -1, i has
+ * ended as a host-error, whose reason is in its verdict. */
 int instance_start(struct instance *i, const struct instance_context *c,
-	const struct manifest_instance *what, enum accelerator a);
+	const struct manifest_instance *what, enum accelerator a, unsigned attempt);
 
 /* Fills in at most INSTANCE_POLLS; returns how many. */
 int instance_add_polls(const struct instance *i, struct pollfd *polls);

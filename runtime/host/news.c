@@ -52,10 +52,18 @@ static int is_ok(const char *class)
 	return strcmp(class, WU_CLASS_OK) == 0;
 }
 
-static void remember_only(struct news *n, const json_t *result)
+static int get_status(const json_t *result, const char *key)
 {
-	if (n->total == 1 && result)
-		n->only = json_deep_copy(result);
+	const json_t *value = json_object_get(result, key);
+
+	return json_is_integer(value) ? (int)json_integer_value(value) : -1;
+}
+
+static void remember_only(struct news *n, const char *class, int exit_status, int signal)
+{
+	n->only_class = classify_find(class);
+	n->only_exit_status = exit_status;
+	n->only_signal = signal;
 }
 
 static json_t *make_event(struct news *n, const char *event, const char *id,
@@ -73,18 +81,37 @@ static json_t *make_event(struct news *n, const char *event, const char *id,
 	return e;
 }
 
-void news_reuse(struct news *n, const json_t *result)
+/* What an event takes of a result, by what the journal knows. */
+static json_t *recall_result(
+	const struct manifest_instance *what, const struct journal_entry *e)
 {
-	const char *id = json_string_value(json_object_get(result, "id"));
-	const char *class = json_string_value(json_object_get(result, "class"));
+	json_t *result = json_pack("{s:s, s:n, s:n, s:I, s:I}", "reason", e->reason,
+		"exit_status", "signal", "wall_ms", (json_int_t)e->wall_ms, "cpu_ms",
+		(json_int_t)e->cpu_ms);
+
+	if (e->exit_status >= 0)
+		json_object_set_new(result, "exit_status", json_integer(e->exit_status));
+	if (e->signal >= 0)
+		json_object_set_new(result, "signal", json_integer(e->signal));
+	json_object_set_new(result, "params", json_deep_copy(what->params));
+	return result;
+}
+
+void news_reuse(struct news *n, const struct manifest_instance *what,
+	const struct journal_entry *e)
+{
+	json_t *result;
 
 	n->reused++;
-	if (!is_ok(class) && n->reused_failed++ < NAMED_BEFORE)
+	if (!is_ok(e->class) && n->reused_failed++ < NAMED_BEFORE)
 		buffer_printf(&n->failed_before, "%s%s %s",
-			n->failed_before.size ? ", " : "", id, class);
-	remember_only(n, result);
-	if (n->style == NEWS_JSON)
-		emit(n, make_event(n, "reused", id, class, result));
+			n->failed_before.size ? ", " : "", e->id, e->class);
+	remember_only(n, e->class, e->exit_status, e->signal);
+	if (n->style != NEWS_JSON)
+		return;
+	result = recall_result(what, e);
+	emit(n, make_event(n, "reused", e->id, e->class, result));
+	json_decref(result);
 }
 
 void news_probe(struct news *n, enum accelerator a)
@@ -290,23 +317,25 @@ static void say_what_is_wrong_with_metrics(struct news *n, const struct instance
 		progress_say(&n->progress, "%s: metrics: %s", i->what->id, problem);
 }
 
-void news_ended(void *news, const struct instance *i)
+/* It did not end for good. */
+static void tell_retry(struct news *n, const struct instance *i)
 {
-	struct news *n = news;
+	n->retried++;
+	if (n->style == NEWS_JSON)
+		emit(n, make_event(n, "retried", i->what->id, i->verdict.class,
+				i->committed ? i->result : NULL));
+	else if (n->style != NEWS_QUIET)
+		progress_say(&n->progress, "%s %s: %s; it will be tried again",
+			i->what->id, i->verdict.class, i->verdict.reason);
+}
+
+static void say_what_became(struct news *n, const struct instance *i)
+{
 	const char *class = i->verdict.class;
 	int failed = !is_ok(class) && strcmp(class, WU_CLASS_INTERRUPTED) != 0;
+	int with_path =
+		failed && i->committed && n->failed + n->host_failed > TAILS_SHOWN;
 
-	int with_path;
-
-	count_class(n, class);
-	n->progress.spent_ms += i->ended_ms - i->started_ms;
-	remember_only(n, i->result);
-	if (n->style == NEWS_JSON) {
-		emit(n, make_event(n, "ended", i->what->id, class,
-				i->committed ? i->result : NULL));
-		return;
-	}
-	with_path = failed && i->committed && n->failed + n->host_failed > TAILS_SHOWN;
 	if (with_path && !n->tails_ended) {
 		n->tails_ended = 1;
 		progress_say(&n->progress, "The logs of further failures are not shown.");
@@ -324,6 +353,27 @@ void news_ended(void *news, const struct instance *i)
 	say_what_was_missed(n, i);
 }
 
+void news_ended(void *news, const struct instance *i, int again)
+{
+	struct news *n = news;
+	const char *class = i->verdict.class;
+
+	if (again) {
+		tell_retry(n, i);
+		return;
+	}
+	count_class(n, class);
+	n->progress.spent_ms += i->ended_ms - i->started_ms;
+	if (i->result)
+		remember_only(n, class, get_status(i->result, "exit_status"),
+			get_status(i->result, "signal"));
+	if (n->style == NEWS_JSON)
+		emit(n, make_event(n, "ended", i->what->id, class,
+				i->committed ? i->result : NULL));
+	else
+		say_what_became(n, i);
+}
+
 void news_fell_back(void *news)
 {
 	struct news *n = news;
@@ -334,18 +384,49 @@ void news_fell_back(void *news)
 			"with TCG, now and in later runs");
 }
 
-int news_turn(void *news, const struct instance *list, size_t count)
+/* Once each: why there is less to see than one might expect. */
+static void say_what_waits(struct news *n, const struct sweep_state *state)
+{
+	if (n->style == NEWS_QUIET || n->style == NEWS_JSON)
+		return;
+	if (state->held && n->progress.running == 0 && !n->waited) {
+		n->waited = 1;
+		progress_say(&n->progress, "wurun: waiting for %zu that another run has",
+			state->held);
+	}
+	if (state->is_memory_short && !n->was_short) {
+		n->was_short = 1;
+		progress_say(&n->progress,
+			"wurun: memory holds no more than the %zu that run now; "
+			"others wait for it",
+			n->progress.running);
+	}
+}
+
+int news_turn(void *news, const struct sweep_state *state)
 {
 	struct news *n = news;
+	struct progress *p = &n->progress;
+	const struct instance *i;
+	double best = -1;
 
-	n->progress.running = 0;
-	n->progress.underway = 0;
-	for (size_t i = 0; i < count; i++) {
-		n->progress.running += list[i].state != INSTANCE_IDLE;
-		n->progress.underway +=
-			list[i].state == INSTANCE_IDLE ? 0 : list[i].fraction;
+	p->running = p->silent = 0;
+	p->underway = 0;
+	*p->foremost = '\0';
+	for (i = state->list; i < state->list + state->count; i++) {
+		if (i->state == INSTANCE_IDLE)
+			continue;
+		p->running++;
+		p->silent += live_get_silence_ms(i) > 0;
+		p->underway += i->view.fraction > 0 ? i->view.fraction : 0;
+		if (i->view.fraction > best) {
+			best = i->view.fraction;
+			snprintf(p->foremost, sizeof(p->foremost), "%s %.0f %% %s",
+				i->what->id, best * 100, i->view.text);
+		}
 	}
-	progress_draw(&n->progress, 0);
+	say_what_waits(n, state);
+	progress_draw(p, 0);
 	return n->broken ? -1 : 0;
 }
 
@@ -387,14 +468,9 @@ static void say_summary(struct news *n, int signal)
 
 static int only_status(const struct news *n)
 {
-	const json_t *status = json_object_get(n->only, "exit_status");
-	const json_t *signal = json_object_get(n->only, "signal");
-
-	if (!n->only)
+	if (!n->only_class)
 		return EXIT_HOST_FAILED;
-	return classify_exit_status(json_string_value(json_object_get(n->only, "class")),
-		json_is_integer(status) ? (int)json_integer_value(status) : -1,
-		json_is_integer(signal) ? (int)json_integer_value(signal) : -1);
+	return classify_exit_status(n->only_class, n->only_exit_status, n->only_signal);
 }
 
 static int choose_status(const struct news *n, int signal)
@@ -427,7 +503,6 @@ int news_conclude(struct news *n, int signal)
 
 void news_clear(struct news *n)
 {
-	json_decref(n->only);
 	buffer_clear(&n->failed_before);
 	*n = (struct news){0};
 }

@@ -54,26 +54,40 @@ static const char *format_left(const struct progress *p, char text[QUANTITY_TEXT
 
 static void format_line(const struct progress *p, char *line, size_t room)
 {
-	char time[QUANTITY_TEXT];
+	char time[QUANTITY_TEXT], silent[40] = "";
 	const char *left = format_left(p, time);
 
-	snprintf(line, room, "%zu/%zu done, %zu failed, %zu running%s%s%s",
-		p->ended - p->failed, p->total, p->failed, p->running,
-		*left ? ", about " : "", left, *left ? " left" : "");
+	if (p->silent)
+		snprintf(silent, sizeof(silent), " (%zu silent)", p->silent);
+	snprintf(line, room, "%zu/%zu done, %zu failed, %zu running%s%s%s%s%s%s",
+		p->ended - p->failed, p->total, p->failed, p->running, silent,
+		*left ? ", about " : "", left, *left ? " left" : "",
+		*p->foremost ? "; " : "", p->foremost);
+}
+
+/* Cut to the columns, never inside a character. */
+static void cut_line(char *line, size_t columns)
+{
+	size_t shown = 0, at = 0;
+
+	while (line[at] && shown + 1 < columns) {
+		at++;
+		while (((unsigned char)line[at] & 0xc0) == 0x80)
+			at++;
+		shown++;
+	}
+	line[at] = '\0';
 }
 
 void progress_draw(struct progress *p, int force)
 {
 	uint64_t now = clock_now_ms();
 	char line[sizeof(p->last)];
-	size_t columns;
 
 	if (!p->live || (!force && now - p->drawn_ms < REDRAW_MS))
 		return;
 	format_line(p, line, sizeof(line));
-	columns = count_columns(p);
-	if (columns < sizeof(line))
-		line[columns > 1 ? columns - 1 : 0] = '\0';
+	cut_line(line, count_columns(p));
 	if (p->shown && strcmp(line, p->last) == 0)
 		return;
 	memcpy(p->last, line, sizeof(line));

@@ -12,10 +12,12 @@ struct progress {
 	int live; /* a terminal that can redraw a line */
 	int color;
 	int shown; /* the live line is on the screen */
-	size_t total, ended, failed, running;
-	size_t slots;	   /* how many run at once */
-	uint64_t spent_ms; /* wall time of the ended ones together */
-	double underway;   /* parts of instances that are running, by their own word */
+	size_t total, ended, failed, running, silent;
+	size_t slots;	    /* how many run at once */
+	uint64_t spent_ms;  /* wall time of the ended ones together */
+	double underway;    /* parts of instances that are running, by their own word */
+	char foremost[320]; /* the one of these that says that it is the furthest, or ""
+			     */
 	uint64_t drawn_ms;
 	char last[512];
 };

@@ -10,44 +10,124 @@
 
 #include "clock.h"
 #include "common/memory.h"
+#include "room.h"
 
-#define TURN_MS 500 /* live lines move on at least this often */
+#define TURN_MS 500    /* live lines move on at least this often */
+#define ASK_PER_SLOT 4 /* of those that other runs had */
+
+struct task {
+	const struct manifest_instance *what;
+	unsigned attempts; /* begun so far */
+};
+
+/* Tasks that wait, first come, first served. Each task is in at most one queue, at most
+ * once, so that there is room for all. */
+struct queue {
+	size_t *ring; /* numbers of tasks */
+	size_t room, first, count;
+};
 
 struct sweep {
 	const struct instance_context *context;
+	const struct sweep_plan *plan;
 	enum accelerator accelerator;
-	const struct manifest_instance *const *list;
-	size_t count, next;
+	struct task *tasks;
+	struct queue waiting;
+	struct queue held; /* by other runs; asked for again now and then */
+	uint64_t ask_again_ms;
 	struct instance *slots;
-	size_t slot_count, running;
+	size_t *numbers; /* of the slots' tasks */
+	size_t running;
+	struct room room;
 	struct pollfd *polls;
 	int signals;
 	const struct sweep_listener *listener;
 };
 
-static void start(
-	struct sweep *s, struct instance *i, const struct manifest_instance *what)
+static void put(struct queue *q, size_t number)
 {
-	if (instance_start(i, s->context, what, s->accelerator) == 0) {
-		s->running++;
-		return;
-	}
-	s->listener->ended(s->listener->context, i);
-	instance_clear(i);
+	q->ring[(q->first + q->count++) % q->room] = number;
 }
 
-static void start_unless_done(
-	struct sweep *s, struct instance *i, const struct manifest_instance *what)
+static size_t take(struct queue *q)
 {
-	if (!s->listener->is_done(s->listener->context, what))
-		start(s, i, what);
+	size_t number = q->ring[q->first];
+
+	q->first = (q->first + 1) % q->room;
+	q->count--;
+	return number;
+}
+
+static int may_try_again(const struct sweep *s, size_t slot)
+{
+	return s->tasks[s->numbers[slot]].attempts <= s->plan->retries &&
+	       classify_is_worth_a_retry(s->slots[slot].verdict.class);
+}
+
+/* The slot's instance has ended, and not by an interruption. */
+static void finish(struct sweep *s, size_t slot)
+{
+	int again = may_try_again(s, slot);
+
+	s->listener->ended(s->listener->context, &s->slots[slot], again);
+	instance_clear(&s->slots[slot]);
+	if (again)
+		put(&s->waiting, s->numbers[slot]);
+}
+
+static void start(struct sweep *s, size_t slot, size_t number)
+{
+	struct task *t = &s->tasks[number];
+
+	s->numbers[slot] = number;
+	t->attempts++;
+	if (instance_start(&s->slots[slot], s->context, t->what, s->accelerator,
+		    t->attempts) == 0)
+		s->running++;
+	else
+		finish(s, slot);
+}
+
+/* Takes the first task that is not another run's into the slot, if there is one. */
+static void fill_slot(struct sweep *s, size_t slot)
+{
+	while (s->slots[slot].state == INSTANCE_IDLE && s->waiting.count > 0) {
+		size_t number = take(&s->waiting);
+		enum sweep_answer answer =
+			s->listener->ask(s->listener->context, s->tasks[number].what);
+
+		if (answer == SWEEP_RUN)
+			start(s, slot, number);
+		else if (answer == SWEEP_LATER)
+			put(&s->held, number);
+	}
+}
+
+/* What other runs had is asked for again, a few each time. */
+static void ask_again(struct sweep *s)
+{
+	uint64_t now = clock_now_ms();
+	size_t some = s->plan->slots * ASK_PER_SLOT;
+
+	if (s->waiting.count > 0 || s->held.count == 0 || now < s->ask_again_ms)
+		return;
+	s->ask_again_ms = now + TURN_MS;
+	while (some-- > 0 && s->held.count > 0)
+		put(&s->waiting, take(&s->held));
 }
 
 static void fill_slots(struct sweep *s)
 {
-	for (size_t n = 0; n < s->slot_count; n++)
-		while (s->slots[n].state == INSTANCE_IDLE && s->next < s->count)
-			start_unless_done(s, &s->slots[n], s->list[s->next++]);
+	if (s->running < s->plan->slots)
+		ask_again(s);
+	for (size_t n = 0; n < s->plan->slots && s->waiting.count > 0; n++) {
+		if (s->slots[n].state != INSTANCE_IDLE)
+			continue;
+		if (!room_has(&s->room, s->slots, s->plan->slots))
+			return;
+		fill_slot(s, n);
+	}
+	s->room.is_short = 0;
 }
 
 static void fall_back(struct sweep *s)
@@ -59,23 +139,22 @@ static void fall_back(struct sweep *s)
 	s->listener->fell_back(s->listener->context);
 }
 
-static void step(struct sweep *s, struct instance *i)
+static void step(struct sweep *s, size_t slot)
 {
-	const struct manifest_instance *what = i->what;
-	int again;
+	struct instance *i = &s->slots[slot];
 
 	instance_step(i);
 	if (i->state != INSTANCE_ENDED)
 		return;
 	s->running--;
-	again = i->fell_back;
-	if (again)
-		fall_back(s);
-	else
-		s->listener->ended(s->listener->context, i);
+	if (!i->fell_back) {
+		finish(s, slot);
+		return;
+	}
+	fall_back(s);
 	instance_clear(i);
-	if (again)
-		start(s, i, what);
+	s->tasks[s->numbers[slot]].attempts--;
+	start(s, slot, s->numbers[slot]);
 }
 
 static size_t add_relay(struct pollfd *p, const struct relay *r)
@@ -94,7 +173,7 @@ static int wait_for_news(struct sweep *s)
 	size_t count = 1, out, err;
 
 	s->polls[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-	for (size_t n = 0; n < s->slot_count; n++) {
+	for (size_t n = 0; n < s->plan->slots; n++) {
 		uint64_t deadline = instance_deadline(&s->slots[n]);
 
 		count += (size_t)instance_add_polls(&s->slots[n], s->polls + count);
@@ -118,59 +197,90 @@ static int wait_for_news(struct sweep *s)
 /* All at once, then each: QEMU's end takes a moment. */
 static void interrupt_all(struct sweep *s)
 {
-	for (size_t n = 0; n < s->slot_count; n++)
+	for (size_t n = 0; n < s->plan->slots; n++)
 		qemu_kill(&s->slots[n].qemu);
-	for (size_t n = 0; n < s->slot_count; n++) {
+	for (size_t n = 0; n < s->plan->slots; n++) {
 		if (s->slots[n].state == INSTANCE_IDLE)
 			continue;
 		instance_interrupt(&s->slots[n]);
-		s->listener->ended(s->listener->context, &s->slots[n]);
+		s->listener->ended(s->listener->context, &s->slots[n], 0);
 	}
+}
+
+static int is_over(const struct sweep *s)
+{
+	return s->running == 0 && s->waiting.count == 0 && s->held.count == 0;
+}
+
+static int tell(struct sweep *s)
+{
+	const struct sweep_state state = {.list = s->slots,
+		.count = s->plan->slots,
+		.held = s->held.count,
+		.is_memory_short = s->room.is_short};
+
+	return s->listener->turn(s->listener->context, &state);
 }
 
 static int run(struct sweep *s)
 {
 	int signal = 0;
 
-	for (;;) {
+	while (!signal) {
 		fill_slots(s);
-		if (s->listener->turn(s->listener->context, s->slots, s->slot_count) < 0)
+		if (tell(s) < 0)
 			signal = SIGPIPE;
-		if (s->running == 0 || signal)
+		if (signal || is_over(s))
 			break;
 		signal = wait_for_news(s);
-		if (signal)
-			break;
-		for (size_t n = 0; n < s->slot_count; n++)
+		for (size_t n = 0; n < s->plan->slots && !signal; n++)
 			if (s->slots[n].state != INSTANCE_IDLE)
-				step(s, &s->slots[n]);
+				step(s, n);
 	}
 	if (signal)
 		interrupt_all(s);
 	return signal;
 }
 
-int sweep_run(const struct instance_context *c, enum accelerator a,
-	const struct manifest_instance *const *list, size_t count, size_t slots,
+static void prepare(struct sweep *s)
+{
+	size_t count = s->plan->count, slots = s->plan->slots;
+
+	s->tasks = memory_alloc(count * sizeof(*s->tasks));
+	s->waiting.ring = memory_alloc(count * sizeof(*s->waiting.ring));
+	s->held.ring = memory_alloc(count * sizeof(*s->held.ring));
+	s->waiting.room = s->held.room = count;
+	for (size_t n = 0; n < count; n++) {
+		s->tasks[n].what = s->plan->list[n];
+		put(&s->waiting, n);
+	}
+	s->slots = memory_alloc(slots * sizeof(*s->slots));
+	s->numbers = memory_alloc(slots * sizeof(*s->numbers));
+	for (size_t n = 0; n < slots; n++)
+		instance_init(&s->slots[n]);
+	s->polls = memory_alloc((slots * INSTANCE_POLLS + 3) * sizeof(*s->polls));
+	room_init(&s->room, s->context->manifest);
+}
+
+int sweep_run(const struct instance_context *c, const struct sweep_plan *plan,
 	int signals, const struct sweep_listener *listener)
 {
 	struct sweep s = {.context = c,
-		.accelerator = a,
-		.list = list,
-		.count = count,
-		.slot_count = slots,
+		.plan = plan,
+		.accelerator = plan->accelerator,
 		.signals = signals,
 		.listener = listener};
 	int signal;
 
-	s.slots = memory_alloc(slots * sizeof(*s.slots));
-	for (size_t n = 0; n < slots; n++)
-		instance_init(&s.slots[n]);
-	s.polls = memory_alloc((slots * INSTANCE_POLLS + 3) * sizeof(*s.polls));
+	prepare(&s);
 	signal = run(&s);
-	for (size_t n = 0; n < slots; n++)
+	for (size_t n = 0; n < plan->slots; n++)
 		instance_clear(&s.slots[n]);
 	free(s.polls);
+	free(s.numbers);
 	free(s.slots);
+	free(s.tasks);
+	free(s.waiting.ring);
+	free(s.held.ring);
 	return signal;
 }
