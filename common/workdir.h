@@ -31,10 +31,11 @@ int workdir_make(struct workdir *w, int parent, const char *prefix, struct diag 
 int workdir_make_only(struct workdir *w, int parent, const char *prefix, struct diag *d);
 /* Removes it with all it holds, if it is still there under its name. */
 void workdir_drop(struct workdir *w);
+/* Is in the names of the folders of workdir_replace_file(), which start with a dot. */
+#define WORKDIR_NEW ".new-"
 /* Makes a file with these bytes and this mode in such a folder and renames it into its
  * place: a reader sees the old file or the new one. Leaves one alone that holds these
  * bytes already. 0 or -1. */
-#define WORKDIR_NEW ".new-" /* is in the folder's name, which starts with a dot */
 int workdir_replace_file(int dirfd, const char *path, const void *bytes, size_t size,
 	mode_t mode, struct diag *d);
 /* Removes what dead processes left of that; it does so itself. */

@@ -84,6 +84,8 @@ static void sweep(const struct disks *s)
 	if (!dir)
 		file_close(&fd);
 	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' && strstr(e->d_name, WORKDIR_NEW))
+			workdir_remove_abandoned(s->fd, e->d_name);
 		if (!key_of(e->d_name, key))
 			continue;
 		if (is_left_over(e->d_name))
@@ -182,6 +184,11 @@ static int is_untouched(const struct stored *r, const struct stat *st)
 	       st->st_uid == geteuid();
 }
 
+static char *temporary_name(const char *key)
+{
+	return memory_printf("%s.%ld.tmp", key, (long)getpid());
+}
+
 int disks_link(struct disks *s, struct artifact *a, int dirfd, const char *path)
 {
 	char image[IMAGE_NAME], *temporary;
@@ -191,16 +198,17 @@ int disks_link(struct disks *s, struct artifact *a, int dirfd, const char *path)
 
 	if (s->fd < 0 || !read_record(s, a->key, &r))
 		return 0;
-	temporary = memory_printf("%s.shared", path);
-	/* What is looked at is the name that the unit will have. */
-	if (linkat(s->fd, image_name(image, a->key), dirfd, temporary, 0) == 0) {
-		if (fstatat(dirfd, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	temporary = temporary_name(a->key);
+	/* What is looked at is the name that the unit will have; until then it is the
+	 * store's, which is swept. */
+	if (linkat(s->fd, image_name(image, a->key), s->fd, temporary, 0) == 0) {
+		if (fstatat(s->fd, temporary, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			!is_untouched(&r, &st))
 			drop(s, a->key);
 		else
-			rc = renameat(dirfd, temporary, dirfd, path) == 0;
-		if (!rc)
-			(void)!unlinkat(dirfd, temporary, 0);
+			rc = renameat(s->fd, temporary, dirfd, path) == 0;
+		/* It stays where both names were one file's already. */
+		(void)!unlinkat(s->fd, temporary, 0);
 	}
 	if (rc) {
 		a->size_bytes = r.size_bytes;
@@ -213,7 +221,7 @@ int disks_link(struct disks *s, struct artifact *a, int dirfd, const char *path)
 /* The store's name for a disk, at once in the place of an old one. */
 static int link_image(struct disks *s, const char *key, int dirfd, const char *path)
 {
-	char *temporary = memory_printf("%s.%ld.tmp", key, (long)getpid());
+	char *temporary = temporary_name(key);
 	char image[IMAGE_NAME];
 	int rc = linkat(dirfd, path, s->fd, temporary, 0);
 

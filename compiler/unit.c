@@ -397,7 +397,6 @@ static int begin_unit(struct build *b, struct diag *d)
 		return 0;
 	if (site_make(&b->site, &b->workdir, d) < 0)
 		return -1;
-	disks_open(&b->disks);
 	if (fchmod(b->workdir.fd, 0755) < 0)
 		return diag_fail_errno(d, "%s", b->site.path);
 	return make_folders(b->workdir.fd, d);
@@ -528,9 +527,11 @@ static void report_build(struct build *b)
 static int build(struct build *b, const char *path, struct diag *d)
 {
 	if (scan_app(b, d) < 0 ||
-		site_open(&b->site, path, b->options->dry_run, &b->arena, d) < 0 ||
-		check_old_folder(b, d) < 0 || read_contents(b, d) < 0 ||
-		plan_parts(b, d) < 0)
+		site_open(&b->site, path, b->options->dry_run, &b->arena, d) < 0)
+		return -1;
+	if (!b->options->dry_run)
+		disks_open(&b->disks); /* removes what builds that died left there */
+	if (check_old_folder(b, d) < 0 || read_contents(b, d) < 0 || plan_parts(b, d) < 0)
 		return -1;
 	find_kept_parts(b);
 	find_kept_isos(b);
