@@ -16,6 +16,8 @@
 #include "resolve.h"
 #include "scan.h"
 
+#define LISTING_BYTES 65536 /* written at once */
+
 struct build {
 	const struct image_options *options;
 	struct image_report *report;
@@ -178,27 +180,44 @@ static int print_listing(struct build *b, struct diag *d)
 	return 0;
 }
 
+/* Where a listing goes; the first error stays. */
+struct listing_file {
+	int fd, error;
+	struct buffer text;
+};
+
+static void flush_to_file(struct listing_file *f)
+{
+	if (!f->error && file_write(f->fd, f->text.bytes, f->text.size) < 0)
+		f->error = errno;
+	f->text.size = 0;
+}
+
+static void add_to_file(void *context, const char *text, size_t size)
+{
+	struct listing_file *f = context;
+
+	buffer_add(&f->text, text, size);
+	if (f->text.size >= LISTING_BYTES)
+		flush_to_file(f);
+}
+
 static int write_listing(struct build *b, struct diag *d)
 {
 	const struct outfile *f = &b->listing;
-	int fd = openat(
-		f->work.fd, f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	int failed;
+	struct listing_file file = {
+		.fd = openat(f->work.fd, f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0666)};
 
-	if (!out) {
-		diag_fail_errno(d, "%s", f->path);
-		file_close(&fd);
-		return -1;
-	}
-	errno = 0;
-	tree_list(&b->tree, 1, add_text, out);
-	failed = fflush(out) < 0 || ferror(out);
-	if (failed)
-		diag_fail_errno(d, "%s", f->path);
-	if (fclose(out) < 0 && !failed)
-		failed = diag_fail_errno(d, "%s", f->path);
-	return failed ? -1 : 0;
+	if (file.fd < 0)
+		return diag_fail_errno(d, "%s", f->path);
+	tree_list(&b->tree, 1, add_to_file, &file);
+	flush_to_file(&file);
+	buffer_clear(&file.text);
+	if (close(file.fd) < 0 && !file.error)
+		file.error = errno;
+	errno = file.error;
+	return errno ? diag_fail_errno(d, "%s", f->path) : 0;
 }
 
 static int write_all(struct build *b, struct diag *d)
