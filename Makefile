@@ -330,6 +330,18 @@ $(BUILD)/tests/truth-%: tests/truth/%.c tests/truth/listing.c tests/truth/listin
 	$(Q)$(truth_cc) -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -O2 $(WARNINGS) -o $@ \
 		$(filter %.c,$^) $(truth_libs)
 
+# What tests/faults.bats lets go wrong, and what runs it; its functions are the C library's.
+FAULT := $(BUILD)/tests/fault.so $(BUILD)/tests/fault-drive
+unit-tests: $(FAULT)
+$(BUILD)/tests/fault.so: tests/fault/shim.c tests/fault/shim.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -fno-builtin -shared -fPIC -o $@ $<
+$(BUILD)/tests/fault-drive: $(call objects,tests/fault/drive.c tests/fault/look.c $(COMMON_SOURCES))
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
