@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How large the image is, or whether the tree has room in a given one. */
+#include <inttypes.h>
+#include <string.h>
+
 #include "common/quantity.h"
 #include "ext4_folder.h"
 #include "ext4_image.h"
@@ -92,9 +95,13 @@ static int fail_size(struct ext4_image *m, const struct ext4_layout *l, struct d
 
 	if (ext4_geometry_smallest(l, m->need.inodes, &g) < 0)
 		return diag_fail(d, "%s: needs more than 64 TiB", m->name);
-	return diag_fail(d, "%s: needs %s, given %s", m->name,
-		quantity_format_size(round_up(g.blocks * EXT4_BLOCK), needed),
-		quantity_format_size(m->options->size_bytes, given));
+	quantity_format_size(round_up(g.blocks * EXT4_BLOCK), needed);
+	quantity_format_size(m->options->size_bytes, given);
+	/* What differs by less than such numbers show is told in bytes. */
+	if (strcmp(needed, given) == 0)
+		return diag_fail(d, "%s: needs %" PRIu64 " bytes, given %" PRIu64,
+			m->name, g.blocks * EXT4_BLOCK, m->options->size_bytes);
+	return diag_fail(d, "%s: needs %s, given %s", m->name, needed, given);
 }
 
 static int plan_given(struct ext4_image *m, struct diag *d)
