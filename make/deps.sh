@@ -10,7 +10,7 @@ build="gcc libc6-dev make pkgconf musl-tools zlib1g-dev
 run="apt debian-archive-keyring qemu-system-x86"
 check="bats binutils bats-assert bats-file bats-support busybox-static bzip2 clang-format cpio curl
 	e2fsprogs git genisoimage jq libcmocka-dev lua-check mmdebstrap procps psmisc scdoc
-	shellcheck strace util-linux xfsprogs xorriso xz-utils zip zstd"
+	shellcheck strace time util-linux xfsprogs xorriso xz-utils zip zstd"
 bench="bsdextrautils erofs-utils genext2fs hyperfine jq openssl perl squashfs-tools time"
 
 wanted=

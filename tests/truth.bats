@@ -318,11 +318,13 @@ fits_exactly() {
 	rm "$SCRATCH/given.img"
 	run "$WUC" image -q "$1" -o "$SCRATCH/given.img" --size $((size - 4096))
 	assert_failure 1
-	assert_output --regexp "^wuc: .*given\.img: needs ([0-9.]+) ([KMG])iB, given [0-9.]+ ([KMG])iB$"
+	assert_output --regexp "^wuc: .*given\.img: needs ([0-9]+ bytes, given [0-9]+|[0-9.]+ [KMG]iB, given [0-9.]+ [KMG]iB)$"
+	refute_output --regexp "needs (.*iB), given \1"
 	assert_file_not_exist "$SCRATCH/given.img"
 	# What it says that it needs is enough.
 	read -r number unit _ <<<"${output##*needs }"
-	"$WUC" image -q "$1" -o "$SCRATCH/given.img" --size "$number${unit%%iB*}"
+	unit=${unit%%iB*}
+	"$WUC" image -q "$1" -o "$SCRATCH/given.img" --size "$number${unit#bytes,}"
 	rm "$SCRATCH/given.img"
 }
 

@@ -181,14 +181,12 @@ char *tree_repeat(char c, size_t count)
 
 void tree_add_name(struct tree *t, const char *path, size_t first)
 {
+	struct entry *e = listing_add(&t->listing, path);
+	char *own_path = e->path;
 	struct archive_entry *a;
-	struct entry *e = &t->listing.list[first];
-	uint64_t identity = e->identity;
 
-	e = listing_add(&t->listing, path);
 	*e = t->listing.list[first];
-	e->path = listing_text("%s", path);
-	e->identity = identity;
+	e->path = own_path;
 	a = tree_header_of(e);
 	archive_entry_set_size(a, 0);
 	archive_entry_set_hardlink(a, t->listing.list[first].path);
