@@ -17,7 +17,8 @@ struct batch_large {
 	int fd;		  /* the source's, if that is a host file */
 	unsigned batches; /* that have been taken and have not ended */
 	uint64_t taken;	  /* what lies before is in batches, or in the host's holes */
-	int sparse;	  /* the host knows of holes in it */
+	int full;	  /* the host has a block for all of it */
+	int sparse;	  /* a hole was found */
 	/* What follows is of the batches that have passed. */
 	uint64_t passed;       /* the end of the last run, in blocks */
 	struct digest *digest; /* of everything, or of the data alone */
@@ -122,6 +123,7 @@ static int open_large(struct batch_walk *w, struct node *n, struct diag *d)
 	}
 	l->node = n;
 	l->fd = n->source_kind == SOURCE_HOST ? l->source.fd : -1;
+	l->full = source_is_full(&l->source);
 	l->digest = digest_new();
 	l->older = w->open;
 	if (w->open)
@@ -134,7 +136,7 @@ static int open_large(struct batch_walk *w, struct node *n, struct diag *d)
  * they read as zeros, and blocks of zeros are holes anyway. */
 static int find_stretch(struct batch_large *l, uint64_t *end)
 {
-	uint64_t start = source_next_data(&l->source, l->taken);
+	uint64_t start = l->full ? l->taken : source_next_data(&l->source, l->taken);
 
 	if (start > l->taken)
 		l->sparse = 1;

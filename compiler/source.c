@@ -177,6 +177,14 @@ uint64_t source_next_data(const struct source *s, uint64_t offset)
 	return offset < s->node->size ? offset : s->node->size;
 }
 
+int source_is_full(const struct source *s)
+{
+	struct stat st;
+
+	return s->node->source_kind == SOURCE_HOST && fstat(s->fd, &st) == 0 &&
+	       (uint64_t)st.st_blocks * 512 >= s->node->size;
+}
+
 uint64_t source_next_hole(const struct source *s, uint64_t offset)
 {
 	off_t hole = -1;

@@ -38,6 +38,9 @@ void source_folder_close(struct source_folder *last);
 ssize_t source_read(const struct source *s, void *bytes, size_t size, uint64_t offset,
 	struct diag *d);
 
+/* 1 where the host has a block for every byte of the file, so that there is no hole to
+ * look for. */
+int source_is_full(const struct source *s);
 /* The start of the next block, from `offset` on (a block's start), that may hold data: a
  * shortcut over holes that the host knows of. The file's size where there is none. */
 uint64_t source_next_data(const struct source *s, uint64_t offset);
