@@ -122,9 +122,12 @@ HOST_SOURCES := \
 	runtime/host/child.c \
 	runtime/host/classify.c \
 	runtime/host/clock.c \
+	runtime/host/cmd_collect.c \
 	runtime/host/cmd_doctor.c \
+	runtime/host/cmd_logs.c \
 	runtime/host/cmd_ls.c \
 	runtime/host/cmd_run.c \
+	runtime/host/cmd_status.c \
 	runtime/host/cmd_unpack.c \
 	runtime/host/cmd_verify.c \
 	runtime/host/command.c \
@@ -148,7 +151,9 @@ HOST_SOURCES := \
 	runtime/host/relay.c \
 	runtime/host/results.c \
 	runtime/host/room.c \
+	runtime/host/survey.c \
 	runtime/host/sweep.c \
+	runtime/host/table.c \
 	runtime/host/transfer.c \
 	runtime/host/unpack.c \
 	runtime/host/verify.c

@@ -9,13 +9,13 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
+#include "common/workdir.h"
 #include "host.h"
 #include "news.h"
 #include "runtime/unit.h"
@@ -83,7 +83,6 @@ struct run {
 	char *results_path;
 	struct utsname host;
 	int signals;
-	int64_t began; /* seconds since 1970 */
 	enum accelerator accelerator;
 };
 
@@ -169,7 +168,7 @@ static int select_instances(struct run *r, struct diag *d)
 static int is_to_be_rerun(const struct run *r, const struct journal_entry *e)
 {
 	return strcmp(e->class, WU_CLASS_OK) != 0 && r->options->rerun_failed &&
-	       e->ended < r->began;
+	       !e->is_new;
 }
 
 static int is_finished(const struct run *r, const struct manifest_instance *i,
@@ -207,13 +206,15 @@ static void drop_finished(struct run *r)
 		if (!reuse(r, r->list[n]))
 			r->list[left++] = r->list[n];
 	r->count = left;
+	journal_mark(&r->results.journal);
 }
 
 static void hear_ended(void *run, const struct instance *i, int again)
 {
 	struct run *r = run;
 
-	journal_release(&r->results.journal, i->what->id);
+	if (!again)
+		journal_release(&r->results.journal, i->what->id);
 	news_ended(&r->news, i, again);
 }
 
@@ -297,6 +298,24 @@ static int choose_accelerator(struct run *r, struct diag *d)
 	return 0;
 }
 
+/* Who looks at the results need not have the unit to know the sweep. */
+static int leave_manifest(struct run *r, struct diag *d)
+{
+	struct diag why = {0};
+	size_t size = 0;
+	char *bytes = file_read(
+		r->context.unit, WU_MANIFEST, MANIFEST_LIMIT_BYTES, &size, &why);
+	int rc = bytes ? workdir_replace_file(
+				 r->results.fd, RESULTS_UNIT, bytes, size, 0644, &why)
+		       : -1;
+
+	if (rc < 0)
+		diag_fail(d, "%s/%s", r->results_path, why.lines[0].text);
+	diag_clear(&why);
+	free(bytes);
+	return rc;
+}
+
 static int prepare(struct run *r, struct diag *d)
 {
 	const struct options *o = r->options;
@@ -307,7 +326,8 @@ static int prepare(struct run *r, struct diag *d)
 				    : memory_printf("results/%s", r->manifest.name);
 	if (results_open_to_run(r->results_path, o->scratch, &r->results, d) < 0)
 		return -1;
-	r->began = (int64_t)time(NULL);
+	if (leave_manifest(r, d) < 0)
+		return -1;
 	uname(&r->host);
 	r->context.manifest = &r->manifest;
 	r->context.results = &r->results;

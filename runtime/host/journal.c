@@ -57,6 +57,7 @@ static void drop(struct journal *j, const char *id)
 static void put(struct journal *j, struct journal_entry *e)
 {
 	drop(j, e->id);
+	e->is_new = j->is_marked;
 	if (!tsearch(e, &j->entries, compare_entries))
 		memory_stop();
 }
@@ -191,6 +192,11 @@ void journal_open(int results, int make, struct journal *j)
 	if (j->fd >= 0 && (fstat(j->fd, &st) < 0 || !S_ISREG(st.st_mode)))
 		file_close(&j->fd);
 	journal_refresh(j);
+}
+
+void journal_mark(struct journal *j)
+{
+	j->is_marked = 1;
 }
 
 void journal_close(struct journal *j)

@@ -27,6 +27,7 @@ struct journal_entry {
 	int exit_status, signal; /* -1: null */
 	uint64_t limit_ms, wall_ms, cpu_ms;
 	int64_t ended; /* seconds since 1970 */
+	int is_new;    /* it came after journal_mark() */
 };
 
 struct journal {
@@ -34,6 +35,7 @@ struct journal {
 	void *entries; /* of tsearch(3), by id */
 	off_t read;    /* so far */
 	int torn;      /* the file's last line has no end */
+	int is_marked;
 };
 
 #define JOURNAL_NONE ((struct journal){.fd = -1})
@@ -44,6 +46,8 @@ void journal_open(int results, int make, struct journal *j);
 void journal_close(struct journal *j);
 /* Reads what others have added since. */
 void journal_refresh(struct journal *j);
+/* Entries that come from here on are new. */
+void journal_mark(struct journal *j);
 /* The newest entry of that id, or NULL. */
 const struct journal_entry *journal_find(const struct journal *j, const char *id);
 /* Remembers a result.json, whose folder has that inode. */

@@ -18,8 +18,8 @@
 #include "common/memory.h"
 #include "runtime/unit.h"
 
-static const struct command *const commands[] = {
-	&cmd_run, &cmd_unpack, &cmd_ls, &cmd_verify, &cmd_doctor};
+static const struct command *const commands[] = {&cmd_run, &cmd_status, &cmd_logs,
+	&cmd_collect, &cmd_unpack, &cmd_ls, &cmd_verify, &cmd_doctor};
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 
@@ -43,8 +43,16 @@ static const struct command *find_command(const char *name)
 
 static int refuse_command(const char *name, struct diag *d)
 {
-	diag_fail(d, "%s: no such command; there are run, unpack, ls, verify and doctor",
-		name);
+	struct buffer known = {0};
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		buffer_printf(&known, "%s%s",
+			i == 0			? ""
+			: i + 1 < COMMAND_COUNT ? ", "
+						: " and ",
+			commands[i]->name);
+	diag_fail(d, "%s: no such command; there are %s", name, known.bytes);
+	buffer_clear(&known);
 	return EXIT_USAGE;
 }
 

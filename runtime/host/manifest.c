@@ -11,7 +11,6 @@
 #include "common/text.h"
 #include "runtime/unit.h"
 
-#define MANIFEST_LIMIT_BYTES (256u << 20)
 #define NAME_LIMIT 128
 #define APPEND_LIMIT 2048
 #define CPU_LIMIT 1024

@@ -11,6 +11,8 @@
 #include "common/diag.h"
 #include "common/digest.h"
 
+#define MANIFEST_LIMIT_BYTES (256u << 20)
+
 struct manifest_file {
 	const char *path; /* relative, plain */
 	uint64_t size_bytes;

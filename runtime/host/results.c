@@ -26,8 +26,7 @@ int results_is_id(const char *name)
 	       strspn(name, "0123456789abcdef") == WU_ID_DIGITS;
 }
 
-/* ".work-ID-xxxxxxxx": its id. */
-static int get_work_id(const char *name, char id[WU_ID_DIGITS + 1])
+int results_get_work_id(const char *name, char id[WU_ID_DIGITS + 1])
 {
 	size_t prefix = strlen(RESULTS_WORK_PREFIX);
 
@@ -98,7 +97,8 @@ int results_is_alive(const struct results *r, const char *work)
 {
 	char id[WU_ID_DIGITS + 1];
 
-	return (get_work_id(work, id) == 0 && journal_is_claimed(&r->journal, id)) ||
+	return (results_get_work_id(work, id) == 0 &&
+		       journal_is_claimed(&r->journal, id)) ||
 	       workdir_is_held(r->fd, work);
 }
 

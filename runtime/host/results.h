@@ -69,6 +69,8 @@ int results_list(const struct results *r, struct results_names *n, struct diag *
 int results_list_work(const struct results *r, struct results_names *n, struct diag *d);
 void results_free_names(struct results_names *n);
 int results_is_id(const char *name);
+/* The id in a work folder's name; -1 where there is none. */
+int results_get_work_id(const char *name, char id[WU_ID_DIGITS + 1]);
 /* 1 where the process lives, here or on another host, that has this work folder. */
 int results_is_alive(const struct results *r, const char *work);
 

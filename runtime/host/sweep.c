@@ -88,13 +88,18 @@ static void start(struct sweep *s, size_t slot, size_t number)
 		finish(s, slot);
 }
 
+/* One that was tried before is still ours. */
+static enum sweep_answer ask(const struct sweep *s, const struct task *t)
+{
+	return t->attempts ? SWEEP_RUN : s->listener->ask(s->listener->context, t->what);
+}
+
 /* Takes the first task that is not another run's into the slot, if there is one. */
 static void fill_slot(struct sweep *s, size_t slot)
 {
 	while (s->slots[slot].state == INSTANCE_IDLE && s->waiting.count > 0) {
 		size_t number = take(&s->waiting);
-		enum sweep_answer answer =
-			s->listener->ask(s->listener->context, s->tasks[number].what);
+		enum sweep_answer answer = ask(s, &s->tasks[number]);
 
 		if (answer == SWEEP_RUN)
 			start(s, slot, number);

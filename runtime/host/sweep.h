@@ -22,7 +22,7 @@ enum sweep_answer {
 };
 
 struct sweep_listener {
-	/* An instance is about to start. */
+	/* An instance is about to start, for the first time. */
 	enum sweep_answer (*ask)(void *context, const struct manifest_instance *what);
 	/* An instance ended; i's verdict and result stand. `again`: it will be tried once
 	 * more, so that this was not its end. */
