@@ -128,9 +128,11 @@ HOST_SOURCES := \
 	runtime/host/cmd_ls.c \
 	runtime/host/cmd_run.c \
 	runtime/host/cmd_status.c \
+	runtime/host/cmd_submit.c \
 	runtime/host/cmd_unpack.c \
 	runtime/host/cmd_verify.c \
 	runtime/host/command.c \
+	runtime/host/condor.c \
 	runtime/host/console.c \
 	runtime/host/extract.c \
 	runtime/host/host.c \
@@ -151,6 +153,12 @@ HOST_SOURCES := \
 	runtime/host/relay.c \
 	runtime/host/results.c \
 	runtime/host/room.c \
+	runtime/host/slurm.c \
+	runtime/host/slurm_ask.c \
+	runtime/host/slurm_command.c \
+	runtime/host/submit.c \
+	runtime/host/submit_script.c \
+	runtime/host/submit_sent.c \
 	runtime/host/survey.c \
 	runtime/host/sweep.c \
 	runtime/host/table.c \
@@ -212,6 +220,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(INCLUDES) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/compiler/embed.o: $(EMBEDDED)
+$(BUILD)/runtime/host/submit_script.o: runtime/host/task.sh.in
 
 # The agent runs in guests of any kind: static, small, and the same bytes wherever it is built.
 GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Os -static -ffunction-sections \
@@ -281,6 +290,7 @@ HOST_TESTS := \
 	test_jail \
 	test_port \
 	test_record \
+	test_submit \
 	test_text
 
 GUEST_TESTS := \
@@ -299,6 +309,7 @@ $(SAN)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out $(HARDENING),$(PROJECT_CFLAGS)) $(INCLUDES) $(CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 $(SAN)/compiler/embed.o: $(EMBEDDED)
+$(SAN)/runtime/host/submit_script.o: runtime/host/task.sh.in
 
 $(SAN)/libcompiler.a: $(call sanitized,$(COMMON_SOURCES) $(COMPILER_SOURCES))
 $(SAN)/libhost.a: $(call sanitized,$(COMMON_SOURCES) $(HOST_SOURCES))

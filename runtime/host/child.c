@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,10 +60,30 @@ int child_reap(pid_t pid)
 	return status;
 }
 
-static void exec_into_pipe(char *const *argv, int out)
+char *child_find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
+	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+		size_t length = strcspn(p, ":");
+		char *candidate = memory_printf("%.*s/%s", (int)length, p, name);
+
+		if (length > 0 && access(candidate, X_OK) == 0)
+			return candidate;
+		free(candidate);
+		p += length + (p[length] == ':');
+	}
+	return NULL;
+}
+
+static void exec_into_pipe(int folder, char *const *argv, int out)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+	if (folder != AT_FDCWD && fchdir(folder) < 0)
+		_exit(127);
 	if (null >= 0 && dup2(null, 0) == 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2)
 		execv(argv[0], argv);
 	_exit(127);
@@ -70,6 +91,12 @@ static void exec_into_pipe(char *const *argv, int out)
 
 int child_read_output(
 	char *const *argv, size_t limit, char **output, int *status, struct diag *d)
+{
+	return child_read_output_in(AT_FDCWD, argv, limit, output, status, d);
+}
+
+int child_read_output_in(int folder, char *const *argv, size_t limit, char **output,
+	int *status, struct diag *d)
 {
 	struct buffer b = {0};
 	char chunk[4096];
@@ -82,7 +109,7 @@ int child_read_output(
 		return diag_fail_errno(d, "pipe");
 	pid = child_fork(&pidfd, d);
 	if (pid == 0)
-		exec_into_pipe(argv, ends[1]);
+		exec_into_pipe(folder, argv, ends[1]);
 	close(ends[1]);
 	buffer_add(&b, "", 0);
 	while (pid > 0 && ((n = read(ends[0], chunk, sizeof(chunk))) > 0 ||
