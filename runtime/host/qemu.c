@@ -36,24 +36,6 @@ const char *qemu_accelerator_name(enum accelerator a)
 	return a == ACCELERATOR_KVM ? "kvm" : "tcg";
 }
 
-static char *find_in_path(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	if (strchr(name, '/'))
-		return access(name, X_OK) == 0 ? memory_strdup(name) : NULL;
-	for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
-		size_t length = strcspn(p, ":");
-		char *candidate = memory_printf("%.*s/%s", (int)length, p, name);
-
-		if (length > 0 && access(candidate, X_OK) == 0)
-			return candidate;
-		free(candidate);
-		p += length + (p[length] == ':');
-	}
-	return NULL;
-}
-
 /* "QEMU emulator version 7.2.22 (Debian …)" */
 static int take_version(struct qemu_program *p, const char *output, struct diag *d)
 {
@@ -111,7 +93,7 @@ int qemu_find(struct qemu_program *p, struct diag *d)
 	struct diag ignored = {0};
 	int rc;
 
-	*p = (struct qemu_program){.path = find_in_path(name)};
+	*p = (struct qemu_program){.path = child_find_program(name)};
 	if (!p->path)
 		return diag_fail(d,
 			"%s: not found in PATH: install QEMU (Debian: apt install "
