@@ -26,8 +26,8 @@ struct command {
 	int (*run)(int argc, char **argv, const struct stdio *stdio, struct diag *d);
 };
 
-extern const struct command cmd_run, cmd_status, cmd_logs, cmd_collect, cmd_unpack,
-	cmd_ls, cmd_verify, cmd_doctor;
+extern const struct command cmd_run, cmd_submit, cmd_status, cmd_logs, cmd_collect,
+	cmd_unpack, cmd_ls, cmd_verify, cmd_doctor;
 
 /* What an unknown option makes of a command: EXIT_USAGE, and the line to d. `argv` as
  * getopt_long() left it. */

@@ -18,8 +18,8 @@
 #include "common/memory.h"
 #include "runtime/unit.h"
 
-static const struct command *const commands[] = {&cmd_run, &cmd_status, &cmd_logs,
-	&cmd_collect, &cmd_unpack, &cmd_ls, &cmd_verify, &cmd_doctor};
+static const struct command *const commands[] = {&cmd_run, &cmd_submit, &cmd_status,
+	&cmd_logs, &cmd_collect, &cmd_unpack, &cmd_ls, &cmd_verify, &cmd_doctor};
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 
