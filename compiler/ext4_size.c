@@ -84,6 +84,8 @@ static uint64_t round_up(uint64_t bytes)
 
 	while (bytes / unit >= 1024)
 		unit *= 1024;
+	if (bytes % unit == 0)
+		return bytes;
 	step = unit / 10 + 1;
 	return (bytes + step - 1) / step * step;
 }

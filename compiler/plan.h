@@ -60,8 +60,8 @@ struct item {
 	size_t source_size; /* ITEM_TEXT: its bytes */
 	const char *package; /* ITEM_PACKAGE_FILE: the package's name */
 	int mode; /* 0 to 07777, or -1: 0755 for folders and executables, else 0644 */
-	unsigned keep; /* ITEM_PATH, ITEM_ARCHIVE: of enum keep */
-	unsigned strip; /* ITEM_ARCHIVE: leading path components to drop */
+	unsigned keep;		     /* ITEM_PATH, ITEM_ARCHIVE: of enum keep */
+	unsigned strip;		     /* ITEM_ARCHIVE: leading path components to drop */
 	const struct xattrs *xattrs; /* or NULL */
 	struct place place;
 };
