@@ -298,24 +298,6 @@ static int choose_accelerator(struct run *r, struct diag *d)
 	return 0;
 }
 
-/* Who looks at the results need not have the unit to know the sweep. */
-static int leave_manifest(struct run *r, struct diag *d)
-{
-	struct diag why = {0};
-	size_t size = 0;
-	char *bytes = file_read(
-		r->context.unit, WU_MANIFEST, MANIFEST_LIMIT_BYTES, &size, &why);
-	int rc = bytes ? workdir_replace_file(
-				 r->results.fd, RESULTS_UNIT, bytes, size, 0644, &why)
-		       : -1;
-
-	if (rc < 0)
-		diag_fail(d, "%s/%s", r->results_path, why.lines[0].text);
-	diag_clear(&why);
-	free(bytes);
-	return rc;
-}
-
 static int prepare(struct run *r, struct diag *d)
 {
 	const struct options *o = r->options;
@@ -326,7 +308,7 @@ static int prepare(struct run *r, struct diag *d)
 				    : memory_printf("results/%s", r->manifest.name);
 	if (results_open_to_run(r->results_path, o->scratch, &r->results, d) < 0)
 		return -1;
-	if (leave_manifest(r, d) < 0)
+	if (results_leave_manifest(&r->results, r->context.unit, d) < 0)
 		return -1;
 	uname(&r->host);
 	r->context.manifest = &r->manifest;

@@ -15,6 +15,8 @@
 #include "classify.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "manifest.h"
+#include "runtime/unit.h"
 
 #define RESULT_LIMIT_BYTES (16u << 20)
 #define RESULT_FOLDER "result"
@@ -147,6 +149,22 @@ int results_open_to_run(
 	journal_open(r->fd, 1, &r->journal);
 	remove_abandoned(r);
 	return scratch ? open_scratch(r, scratch, d) : 0;
+}
+
+int results_leave_manifest(const struct results *r, int unit, struct diag *d)
+{
+	struct diag why = {0};
+	size_t size = 0;
+	char *bytes = file_read(unit, WU_MANIFEST, MANIFEST_LIMIT_BYTES, &size, &why);
+	int rc =
+		bytes ? workdir_replace_file(r->fd, RESULTS_UNIT, bytes, size, 0644, &why)
+		      : -1;
+
+	if (rc < 0)
+		diag_fail(d, "%s/%s", r->path, why.lines[0].text);
+	diag_clear(&why);
+	free(bytes);
+	return rc;
 }
 
 void results_close(struct results *r)

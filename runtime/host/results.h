@@ -50,6 +50,9 @@ int results_open(const char *path, struct results *r, struct diag *d);
  * scratch may be NULL. Returns 0 or -1. */
 int results_open_to_run(
 	const char *path, const char *scratch, struct results *r, struct diag *d);
+/* Leaves a copy of the manifest of the unit that is open there: who looks at the results
+ * need not have the unit to know the sweep. Returns 0 or -1. */
+int results_leave_manifest(const struct results *r, int unit, struct diag *d);
 void results_close(struct results *r);
 
 /* The result.json of an instance, checked for what wurun needs of it (class, key, id), or

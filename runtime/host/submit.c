@@ -108,6 +108,9 @@ int submission_open(struct submission *s, const struct submit_options *o,
 	if (manifest_load(unit, o->unit, &s->manifest, d) < 0 ||
 		find_ourselves(s, d) < 0 || open_results(s, d) < 0)
 		return -1;
+	/* So that `wurun status` knows what there is to do before a task starts. */
+	if (!ids && results_leave_manifest(&s->results, unit, d) < 0)
+		return -1;
 	return select_instances(s, ids, id_count, d);
 }
 
