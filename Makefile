@@ -284,13 +284,16 @@ COMPILER_TESTS := \
 	test_tree
 
 HOST_TESTS := \
+	test_cgroup \
 	test_classify \
 	test_extract \
 	test_host_manifest \
 	test_jail \
+	test_journal \
 	test_port \
 	test_record \
 	test_submit \
+	test_table \
 	test_text
 
 GUEST_TESTS := \
