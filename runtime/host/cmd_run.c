@@ -38,6 +38,8 @@ static const char help[] =
 	"      --timeout T       time limit for each instance, in place of the unit's "
 	"own\n"
 	"                        (\"90\", \"10m\", \"2h\"; 0: none)\n"
+	"      --boot-timeout T  a guest that said nothing by then is ended (default: 30s\n"
+	"                        with KVM, 3m without)\n"
 	"      --keep WHAT       keep output disks of none (default), failed or all\n"
 	"      --rerun-failed    run those again that failed\n"
 	"      --retries N       try N times more where the host or the boot failed, or\n"
@@ -64,7 +66,7 @@ struct options {
 	const char *scratch;
 	enum accel_wish wish;
 	const char *timeout;
-	uint64_t timeout_ms;
+	uint64_t timeout_ms, boot_ms;
 	enum keep keep;
 	int rerun_failed, verify, json, quiet, verbose;
 };
@@ -315,6 +317,7 @@ static int prepare(struct run *r, struct diag *d)
 	r->context.results = &r->results;
 	r->context.program = &r->program;
 	r->context.keep = o->keep;
+	r->context.boot_ms = o->boot_ms;
 	r->context.host = r->host.nodename;
 	r->context.time_ms = o->timeout ? o->timeout_ms : r->manifest.time_ms;
 	return 0;
@@ -420,6 +423,7 @@ static int parse_number(
 enum {
 	OPTION_ACCEL = 256,
 	OPTION_TIMEOUT,
+	OPTION_BOOT_TIMEOUT,
 	OPTION_KEEP,
 	OPTION_RERUN,
 	OPTION_RETRIES,
@@ -433,6 +437,7 @@ static const struct option long_options[] = {
 	{"jobs", required_argument, NULL, 'j'},
 	{"accel", required_argument, NULL, OPTION_ACCEL},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"boot-timeout", required_argument, NULL, OPTION_BOOT_TIMEOUT},
 	{"keep", required_argument, NULL, OPTION_KEEP},
 	{"rerun-failed", no_argument, NULL, OPTION_RERUN},
 	{"retries", required_argument, NULL, OPTION_RETRIES},
@@ -473,6 +478,13 @@ static int take_option(struct options *o, int c, const char *value, struct diag 
 			       : diag_fail(d,
 					 "run: --timeout: expected a time as in "
 					 "\"90\" or \"10m\", found \"%s\"",
+					 value);
+	case OPTION_BOOT_TIMEOUT:
+		return quantity_parse_time(value, &o->boot_ms) == 0 && o->boot_ms > 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --boot-timeout: expected a time as in "
+					 "\"30\" or \"5m\", found \"%s\"",
 					 value);
 	case OPTION_RETRIES:
 		return parse_number(value, 0, 100, &o->retries) == 0

@@ -45,6 +45,13 @@ static void set_time_deadline(struct instance *i)
 		set_deadline(i, STOP_NONE, 0);
 }
 
+static uint64_t get_boot_limit(const struct instance *i)
+{
+	if (i->context->boot_ms)
+		return i->context->boot_ms;
+	return i->accelerator == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS;
+}
+
 static void keep_live(struct instance *i, int stream, const char *bytes, size_t size)
 {
 	struct buffer *b = &i->live[stream];
@@ -202,7 +209,7 @@ int instance_start(struct instance *i, const struct instance_context *c,
 		give_up_for(i, &d);
 		return -1;
 	}
-	set_deadline(i, STOP_BOOT, a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS);
+	set_deadline(i, STOP_BOOT, get_boot_limit(i));
 	i->state = INSTANCE_RUNNING;
 	live_open(&i->view, results_live_folder(&i->work), c->output_bytes);
 	live_show(i, 1);

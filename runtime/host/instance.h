@@ -39,6 +39,7 @@ struct instance_context {
 	int output;		       /* the unit's own output.img */
 	uint64_t output_bytes;
 	uint64_t time_ms; /* the limit given to the guest; 0: none */
+	uint64_t boot_ms; /* until a guest must have spoken; 0: long enough */
 	enum keep keep;
 	int may_fall_back;	 /* from KVM, where the guest does not boot with it */
 	const char *host;	 /* this machine's name */
