@@ -41,6 +41,8 @@
 #define WU_ARG_USER "wu.user=" /* "root": scripts run as root, else as WU_USER_ID */
 #define WU_ARG_PROBE                                                                     \
 	"wu.probe=1" /* print WU_PROBE_ANSWER on the console, reboot at once */
+#define WU_ARG_WARM                                                                      \
+	"wu.warm=1" /* after `ready`, wait for the host's `resume` */
 #define WU_PROBE_ANSWER "wuguest: probe ok"
 
 /* On the output disk. */

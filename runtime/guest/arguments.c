@@ -20,6 +20,8 @@ static int parse_word(struct arguments *a, const char *word)
 
 	if (!strcmp(word, WU_ARG_PROBE)) {
 		a->probe = 1;
+	} else if (!strcmp(word, WU_ARG_WARM)) {
+		a->warm = 1;
 	} else if ((value = value_of(word, WU_ARG_TIME))) {
 		return text_parse_number(value, &a->time_ms);
 	} else if ((value = value_of(word, WU_ARG_USER))) {
@@ -29,15 +31,20 @@ static int parse_word(struct arguments *a, const char *word)
 	return 0;
 }
 
-int arguments_parse(struct arguments *a, char *line)
+int arguments_add(struct arguments *a, char *line)
 {
 	char *rest = line;
 	int result = 0;
 
-	*a = (struct arguments){0};
 	for (char *word = strtok_r(line, " \t\n", &rest); word;
 		word = strtok_r(NULL, " \t\n", &rest))
 		if (parse_word(a, word) < 0)
 			result = -1;
 	return result;
+}
+
+int arguments_parse(struct arguments *a, char *line)
+{
+	*a = (struct arguments){0};
+	return arguments_add(a, line);
 }

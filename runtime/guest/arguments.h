@@ -9,10 +9,14 @@ struct arguments {
 	uint64_t time_ms; /* 0: no limit */
 	int as_root;
 	int probe;
+	int warm; /* wait until the host says `resume` */
 };
 
 /* Reads a command line, which is taken apart; of an argument given twice the last counts.
  * Returns 0, or -1 where a value is none that it can have. */
 int arguments_parse(struct arguments *a, char *line);
+
+/* The same of further arguments, which come after those that were read. */
+int arguments_add(struct arguments *a, char *line);
 
 #endif

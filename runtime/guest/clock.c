@@ -27,23 +27,20 @@ uint64_t clock_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void clock_set(void)
+/* Returns seconds since 1970, or -1. */
+static int64_t read_machine(void)
 {
 	struct rtc_time r = {0};
 	struct tm shown;
-	struct timespec t = {0};
-	int fd;
+	int fd = open("/dev/rtc0", O_RDONLY | O_CLOEXEC);
+	int failed = fd < 0 || ioctl(fd, RTC_READ, &r) < 0;
 
-	if (time(NULL) >= PLAUSIBLE)
-		return;
-	fd = open("/dev/rtc0", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, RTC_READ, &r) < 0) {
+	if (failed)
 		say("clock", "no real-time clock", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	close(fd);
+	if (fd >= 0)
+		close(fd);
+	if (failed)
+		return -1;
 	shown = (struct tm){
 		.tm_sec = r.second,
 		.tm_min = r.minute,
@@ -52,9 +49,28 @@ void clock_set(void)
 		.tm_mon = r.month,
 		.tm_year = r.year,
 	};
-	t.tv_sec = timegm(&shown);
+	return timegm(&shown);
+}
+
+void clock_set(void)
+{
+	struct timespec t = {0};
+
+	if (time(NULL) >= PLAUSIBLE)
+		return;
+	t.tv_sec = read_machine();
+	if (t.tv_sec < 0)
+		return;
 	if (t.tv_sec < PLAUSIBLE || clock_settime(CLOCK_REALTIME, &t) < 0)
 		say("clock", "the real-time clock's time cannot be taken", NULL);
+}
+
+void clock_resume(int64_t seconds, long nanoseconds)
+{
+	struct timespec t = {seconds, nanoseconds};
+
+	if (clock_settime(CLOCK_REALTIME, &t) < 0)
+		say("clock", "the host's time cannot be taken", strerror(errno));
 }
 
 void clock_sleep_ms(unsigned ms)

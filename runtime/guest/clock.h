@@ -12,6 +12,9 @@ uint64_t clock_now_ms(void);
  * not done so. Failures go to the console. */
 void clock_set(void);
 
+/* Sets the clock to what the host said a moment ago. */
+void clock_resume(int64_t seconds, long nanoseconds);
+
 /* Waits. */
 void clock_sleep_ms(unsigned ms);
 

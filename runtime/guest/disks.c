@@ -65,13 +65,24 @@ static void device_path(char path[DISK_PATH], const char *name)
 		*c = '/';
 }
 
-static void look_at(struct disks *d, const char *name)
+static int is_found(const struct disks *d, const char *path)
+{
+	for (int i = 0; i < DISK_COUNT; i++)
+		if (!strcmp(d->path[i], path))
+			return 1;
+	return 0;
+}
+
+/* What was read of a device is forgotten with its last close. */
+static void look_at(struct disks *d, unsigned wanted_set, const char *name)
 {
 	char path[DISK_PATH], label[DISK_LABEL];
 	enum disk_format format;
 	int fd;
 
 	device_path(path, name);
+	if (is_found(d, path))
+		return;
 	/* Without O_NONBLOCK a CD drive would be asked to close its tray. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -79,24 +90,29 @@ static void look_at(struct disks *d, const char *name)
 	format = disks_read_label(fd, label);
 	close(fd);
 	for (int i = 0; i < DISK_COUNT; i++)
-		if (!*d->path[i] && format == wanted[i].format &&
-			!strcmp(label, wanted[i].label))
+		if (wanted_set & DISK_BIT(i) && !*d->path[i] &&
+			format == wanted[i].format && !strcmp(label, wanted[i].label))
 			strcpy(d->path[i], path);
 }
 
-int disks_find(struct disks *d)
+static int count_missing(const struct disks *d, unsigned wanted_set)
+{
+	int missing = 0;
+
+	for (int i = 0; i < DISK_COUNT; i++)
+		missing += wanted_set & DISK_BIT(i) && !*d->path[i];
+	return missing;
+}
+
+int disks_find(struct disks *d, unsigned wanted_set)
 {
 	char name[FOLDER_NAME] = "";
 	int folder = open(BLOCK_DEVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int missing = DISK_COUNT;
 
-	*d = (struct disks){0};
 	if (folder < 0)
-		return missing;
-	while (folder_next(folder, name, name) > 0)
-		look_at(d, name);
+		return count_missing(d, wanted_set);
+	while (count_missing(d, wanted_set) && folder_next(folder, name, name) > 0)
+		look_at(d, wanted_set, name);
 	close(folder);
-	for (int i = 0; i < DISK_COUNT; i++)
-		missing -= *d->path[i] != '\0';
-	return missing;
+	return count_missing(d, wanted_set);
 }

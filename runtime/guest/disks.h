@@ -17,9 +17,13 @@ enum disk_format { DISK_UNKNOWN, DISK_EXT4, DISK_ISO };
 /* The format and the label of what an open device or image holds. */
 enum disk_format disks_read_label(int fd, char label[DISK_LABEL]);
 
-/* Looks at every block device. Of two with the same label the first name counts. Returns
- * how many disks are still missing. */
-int disks_find(struct disks *d);
+/* Sets of disks: one bit each. */
+#define DISK_BIT(kind) (1u << (kind))
+#define DISKS_ALL (DISK_BIT(DISK_COUNT) - 1)
+
+/* Looks for those of the wanted disks that are not found yet on every block device. Of
+ * two with the same label the first name counts. Returns how many are still missing. */
+int disks_find(struct disks *d, unsigned wanted);
 
 /* The label that a disk has to carry. */
 const char *disks_label(enum disk_kind kind);

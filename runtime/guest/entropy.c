@@ -16,6 +16,7 @@ struct pool_info {
 	unsigned char seed[32];
 };
 #define POOL_ADD _IOW('R', 0x03, int[2])
+#define POOL_RESEED _IO('R', 0x07)
 
 static int is_ready(void)
 {
@@ -36,22 +37,39 @@ static ssize_t read_host(void *bytes, size_t size)
 	return got;
 }
 
+/* Where the kernel is not ready yet, what is credited makes it so, and nothing was given
+ * out before that would have to be left behind. */
+static void credit(struct pool_info *info, size_t size, int reseed)
+{
+	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+	info->bits = (int)size * 8;
+	info->bytes = (int)size;
+	if (fd < 0 || ioctl(fd, POOL_ADD, info) < 0 ||
+		(reseed && ioctl(fd, POOL_RESEED) < 0 && errno != ENODATA))
+		say("entropy", strerror(errno), NULL);
+	if (fd >= 0)
+		close(fd);
+}
+
 void entropy_add(void)
 {
 	struct pool_info info = {0};
 	ssize_t got;
-	int fd;
 
 	if (is_ready())
 		return;
 	got = read_host(info.seed, sizeof(info.seed));
 	if (got <= 0)
 		return;
-	info.bits = (int)got * 8;
-	info.bytes = (int)got;
-	fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, POOL_ADD, &info) < 0)
-		say("entropy", strerror(errno), NULL);
-	if (fd >= 0)
-		close(fd);
+	credit(&info, (size_t)got, 0);
+}
+
+void entropy_renew(const unsigned char *seed, size_t size)
+{
+	struct pool_info info = {0};
+
+	memcpy(info.seed, seed, size);
+	credit(&info, size, 1);
+	memset(&info, 0, sizeof(info));
 }

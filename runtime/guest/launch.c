@@ -27,8 +27,12 @@ static void reset_signals(void)
 /* The agent's own exemption from the OOM killer is not for scripts. */
 static int reset_oom_score(void)
 {
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), result;
+	int fd, result;
 
+	/* The first process never had one. */
+	if (getppid() == 1)
+		return 0;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
 	result = write(fd, "0", 1) == 1 ? 0 : -1;
@@ -67,38 +71,29 @@ static int prepare(const struct launch *l)
 	return chdir(MOUNT_OUTPUT);
 }
 
-static void become(const struct launch *l, int report) __attribute__((noreturn));
-static void become(const struct launch *l, int report)
+/* Runs in the agent's own memory, so that no copy of it has to be made: what it changes
+ * there is *error. */
+static void become(const struct launch *l, volatile int *error)
+	__attribute__((noreturn, noinline));
+static void become(const struct launch *l, volatile int *error)
 {
 	char *argv[] = {(char *)(uintptr_t)l->path, NULL};
-	int error;
 
 	reset_signals();
 	if (prepare(l) == 0)
 		execve(l->path, argv, l->environment);
-	error = errno;
-	if (write(report, &error, sizeof(error)) < 0)
-		_exit(NOT_EXECUTED);
+	*error = errno;
 	_exit(NOT_EXECUTED);
 }
 
 pid_t launch_script(const struct launch *l, int *error)
 {
-	int report[2];
-	ssize_t got;
-	pid_t pid;
+	volatile int failed = 0;
+	pid_t pid = vfork();
 
-	*error = 0;
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return -1;
-	pid = fork();
+	/* We go on once the program is executed, or could not be. */
 	if (pid == 0)
-		become(l, report[1]);
-	close(report[1]);
-	/* The pipe closes without a word when the program is executed. */
-	do
-		got = pid < 0 ? 0 : read(report[0], error, sizeof(*error));
-	while (got < 0 && errno == EINTR);
-	close(report[0]);
+		become(l, &failed);
+	*error = failed;
 	return pid;
 }

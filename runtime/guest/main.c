@@ -26,6 +26,7 @@
 #include "power.h"
 #include "processes.h"
 #include "record.h"
+#include "resume.h"
 #include "runtime/unit.h"
 #include "say.h"
 #include "scripts.h"
@@ -44,6 +45,7 @@ struct agent {
 	struct port port;
 	struct record record;
 	struct parameters parameters;
+	struct scripts scripts;
 };
 
 static int print(int fd, const char *text, int status)
@@ -99,17 +101,17 @@ static void tell(struct port *p, const char *word, const char *rest)
 
 /* Disks may turn up late: drivers probe asynchronously, and the devices that one driver
  * finds may ask for another. Events make it quick, the pauses make it sure. */
-static void wait_for_disks(struct agent *a)
+static void wait_for_disks(struct agent *a, unsigned wanted)
 {
 	uint64_t end = clock_now_ms() + DISKS_WAIT_MS;
 	int events;
 
-	if (!disks_find(&a->disks))
+	if (!disks_find(&a->disks, wanted))
 		return;
 	events = events_open();
 	for (unsigned pause_ms = 1;; pause_ms *= pause_ms < LONGEST_PAUSE_MS ? 2 : 1) {
 		drivers_load(&a->drivers);
-		if (!disks_find(&a->disks) || clock_now_ms() >= end)
+		if (!disks_find(&a->disks, wanted) || clock_now_ms() >= end)
 			break;
 		port_open(&a->port);
 		events_wait(events, pause_ms);
@@ -129,29 +131,73 @@ static int attach(struct agent *a, enum disk_kind kind)
 	return -1;
 }
 
-/* The output disk comes first: what is wrong with the others is recorded there. */
-static int attach_all(struct agent *a)
+/* What all instances of the unit have in common. The output disk comes first: what is
+ * wrong with the others is recorded there. */
+static int attach_unit(struct agent *a)
 {
-	wait_for_disks(a);
 	if (attach(a, DISK_OUTPUT) < 0 ||
-		output_open(&a->output, MOUNT_OUTPUT, &a->record.reason) < 0)
+		output_open(&a->output, MOUNT_OUTPUT, &a->record.reason) < 0 ||
+		attach(a, DISK_APP) < 0)
 		return -1;
-	if (attach(a, DISK_APP) < 0 || attach(a, DISK_PARAMETERS) < 0)
+	if (scripts_prepare(&a->scripts, &a->output, &a->port) == 0)
+		return 0;
+	text_add(&a->record.reason, strerror(errno));
+	return -1;
+}
+
+static int attach_instance(struct agent *a)
+{
+	if (attach(a, DISK_PARAMETERS) < 0)
 		return -1;
 	return parameters_read(&a->parameters, MOUNT_PARAMETERS, &a->record.reason);
 }
 
+static void greet(struct port *p)
+{
+	tell(p, "hello 1 wuguest-", WU_VERSION);
+}
+
+/* Everything that needs no disk of the instance's own is done, and written, before the
+ * guest is saved: what goes on from here goes on many times. Returns as attach_unit(). */
+static int attach_and_wait(struct agent *a, int *arguments_are_good)
+{
+	wait_for_disks(a, DISK_BIT(DISK_OUTPUT) | DISK_BIT(DISK_APP));
+	if (attach_unit(a) < 0 || output_sync(&a->output) < 0 ||
+		resume_prepare(&a->port) < 0)
+		return -1;
+	tell(&a->port, "ready", "");
+	if (resume_wait(&a->port, &a->arguments) < 0)
+		*arguments_are_good = 0;
+	greet(&a->port);
+	wait_for_disks(a, DISKS_ALL);
+	return 0;
+}
+
+static int attach_all(struct agent *a, int *arguments_are_good)
+{
+	int attached;
+
+	if (a->arguments.warm) {
+		attached = attach_and_wait(a, arguments_are_good);
+	} else {
+		tell(&a->port, "ready", "");
+		wait_for_disks(a, DISKS_ALL);
+		attached = attach_unit(a);
+	}
+	return attached < 0 ? -1 : attach_instance(a);
+}
+
 static void run_unit(struct agent *a, int arguments_are_good)
 {
-	if (attach_all(a) < 0) {
+	if (attach_all(a, &arguments_are_good) < 0) {
 		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
 	} else if (!arguments_are_good) {
 		record_fail(&a->record, WU_CLASS_HOST_ERROR, NULL);
 		text_add(&a->record.reason,
 			"the kernel's command line: a bad wu. argument");
 	} else {
-		scripts_run(&a->arguments, a->parameters.environment, &a->output,
-			&a->port, &a->record);
+		scripts_run(&a->scripts, &a->arguments, a->parameters.environment,
+			&a->record);
 	}
 }
 
@@ -236,8 +282,8 @@ int main(int argc, char **argv)
 	entropy_add();
 	processes_adopt();
 	port_init(&a.port);
-	tell(&a.port, "hello 1 wuguest-", WU_VERSION);
-	tell(&a.port, "ready", "");
+	a.disks = (struct disks){0};
+	greet(&a.port);
 	output_init(&a.output);
 	record_init(&a.record);
 	run_unit(&a, arguments_are_good);

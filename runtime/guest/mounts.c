@@ -53,6 +53,20 @@ static int attach_app(const char *device, struct text *problem)
 	return result;
 }
 
+/* An output disk lives too short for anything to be done in advance: no tables are
+ * initialised, no bitmaps read. Kernels before 5.8 do not know the second. */
+static int attach_output(const char *device)
+{
+	static const char *const options[] = {
+		"noinit_itable,no_prefetch_block_bitmaps", "noinit_itable"};
+	int result = -1;
+
+	for (size_t i = 0; i < 2 && result < 0; i++)
+		result = mount_at(
+			device, MOUNT_OUTPUT, "ext4", MS_NODEV | MS_NOSUID, options[i]);
+	return result;
+}
+
 int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *problem)
 {
 	const char *device = d->path[kind];
@@ -66,9 +80,7 @@ int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *probl
 			return fail(problem, WU_PARAMS_LABEL, "cannot mount it");
 		return 0;
 	}
-	/* noinit_itable: an output disk lives too short to be initialised in advance. */
-	if (mount_at(device, MOUNT_OUTPUT, "ext4", MS_NODEV | MS_NOSUID,
-		    "noinit_itable") < 0)
+	if (attach_output(device) < 0)
 		return fail(problem, WU_OUTPUT_LABEL, "cannot mount it");
 	return 0;
 }

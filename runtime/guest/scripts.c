@@ -12,14 +12,6 @@
 #include "launch.h"
 #include "mounts.h"
 #include "runtime/unit.h"
-#include "watch.h"
-
-struct run {
-	const struct arguments *arguments;
-	char *const *environment;
-	struct record *record;
-	struct watch watch;
-};
 
 static void tell_start(struct port *p, const char *name)
 {
@@ -50,7 +42,7 @@ static void fail(struct record *r, const char *class, const struct result *resul
 	text_add(&r->reason, reason);
 }
 
-static void fail_at_limit(struct run *run, const struct result *result)
+static void fail_at_limit(struct scripts *run, const struct result *result)
 {
 	fail(run->record, WU_CLASS_TIME_LIMIT, result, "ended at the time limit of ");
 	text_add_number(&run->record->reason, run->arguments->time_ms);
@@ -77,7 +69,7 @@ static void fail_by_itself(struct record *r, const struct result *result, int ex
 
 /* Each class has one cause; docs/guest.md has their order. Returns 0 where the next
  * script may run. */
-static int judge(struct run *run, const struct result *result, int exec_errno, int oom)
+static int judge(struct scripts *run, const struct result *result, int exec_errno)
 {
 	struct record *r = run->record;
 	struct output *o = run->watch.output;
@@ -87,7 +79,7 @@ static int judge(struct run *run, const struct result *result, int exec_errno, i
 		fail(r, WU_CLASS_INTERRUPTED, result, "the agent was told to end");
 	else if (run->watch.timed_out)
 		fail_at_limit(run, result);
-	else if (failed && oom)
+	else if (failed && processes_oom_kills() > run->oom_kills)
 		fail(r, WU_CLASS_OUT_OF_MEMORY, result, "the guest's memory ran out");
 	else if (o->lost_errno && o->lost_errno != ENOSPC)
 		fail(r, WU_CLASS_HOST_ERROR, result, strerror(o->lost_errno));
@@ -115,7 +107,7 @@ static void fill_result(struct result *result, const struct watch *w, uint64_t s
 	result->peak_bytes = w->used.peak_bytes;
 }
 
-static int start(struct run *run, const char *path, int *exec_errno)
+static int start(struct scripts *run, const char *path, int *exec_errno)
 {
 	struct watch *w = &run->watch;
 	struct launch l = {
@@ -136,15 +128,17 @@ static int start(struct run *run, const char *path, int *exec_errno)
 }
 
 /* Returns 0 where the next script may run. */
-static int run_script(struct run *run, const char *name)
+static int run_script(struct scripts *run, const char *name)
 {
 	char path_bytes[sizeof(MOUNT_SCRIPTS) + FOLDER_NAME];
 	struct text path = TEXT_IN(path_bytes);
 	struct watch *w = &run->watch;
 	struct result result;
-	uint64_t start_ms = clock_now_ms(), oom_kills = processes_oom_kills();
+	uint64_t start_ms = clock_now_ms();
 	int exec_errno = 0;
 
+	if (run->record->ran)
+		run->oom_kills = processes_oom_kills();
 	strcpy(result.name, name);
 	text_add(&path, MOUNT_SCRIPTS "/");
 	text_add(&path, name);
@@ -160,7 +154,7 @@ static int run_script(struct run *run, const char *name)
 	fill_result(&result, w, start_ms);
 	tell_end(w->port, &result);
 	record_add(run->record, &result);
-	return judge(run, &result, exec_errno, processes_oom_kills() > oom_kills);
+	return judge(run, &result, exec_errno);
 }
 
 static int is_script(int folder, const char *name)
@@ -171,27 +165,37 @@ static int is_script(int folder, const char *name)
 	       (s.st_mode & 0111);
 }
 
-void scripts_run(const struct arguments *a, char *const *environment, struct output *o,
-	struct port *p, struct record *r)
+int scripts_prepare(struct scripts *s, struct output *o, struct port *p)
 {
-	struct run run = {.arguments = a, .environment = environment, .record = r};
+	s->oom_kills = processes_oom_kills();
+	return watch_open(&s->watch, o, p);
+}
+
+static void fail_at_all(struct record *r, const char *why)
+{
+	record_fail(r, WU_CLASS_HOST_ERROR, NULL);
+	text_add(&r->reason, MOUNT_SCRIPTS ": ");
+	text_add(&r->reason, why);
+}
+
+void scripts_run(struct scripts *s, const struct arguments *a, char *const *environment,
+	struct record *r)
+{
 	char name[FOLDER_NAME] = "";
 	int folder = open(MOUNT_SCRIPTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int found;
 
-	if (folder < 0 || watch_open(&run.watch, o, p) < 0) {
-		record_fail(r, WU_CLASS_HOST_ERROR, NULL);
-		text_add(&r->reason, MOUNT_SCRIPTS ": ");
-		text_add(&r->reason, strerror(errno));
+	s->arguments = a;
+	s->environment = environment;
+	s->record = r;
+	if (folder < 0) {
+		fail_at_all(r, strerror(errno));
 		return;
 	}
 	while ((found = folder_next(folder, name, name)) > 0)
-		if (is_script(folder, name) && run_script(&run, name) < 0)
+		if (is_script(folder, name) && run_script(s, name) < 0)
 			break;
 	close(folder);
-	if (found < 0 || (!found && !r->ran)) {
-		record_fail(r, WU_CLASS_HOST_ERROR, NULL);
-		text_add(&r->reason, MOUNT_SCRIPTS ": ");
-		text_add(&r->reason, found ? strerror(errno) : "no script to run");
-	}
+	if (found < 0 || (!found && !r->ran))
+		fail_at_all(r, found ? strerror(errno) : "no script to run");
 }

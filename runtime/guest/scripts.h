@@ -7,9 +7,21 @@
 #include "output.h"
 #include "port.h"
 #include "record.h"
+#include "watch.h"
+
+struct scripts {
+	const struct arguments *arguments;
+	char *const *environment;
+	struct record *record;
+	struct watch watch;
+	uint64_t oom_kills; /* before the script that runs */
+};
+
+/* Makes ready what does not depend on the unit. Returns 0, or -1 with errno. */
+int scripts_prepare(struct scripts *s, struct output *o, struct port *p);
 
 /* Runs them until none is left or one fails, and puts all of it into the record. */
-void scripts_run(const struct arguments *a, char *const *environment, struct output *o,
-	struct port *p, struct record *r);
+void scripts_run(struct scripts *s, const struct arguments *a, char *const *environment,
+	struct record *r);
 
 #endif
