@@ -149,6 +149,7 @@ HOST_SOURCES := \
 	runtime/host/port.c \
 	runtime/host/progress.c \
 	runtime/host/qemu.c \
+	runtime/host/qmp.c \
 	runtime/host/record.c \
 	runtime/host/relay.c \
 	runtime/host/results.c \
@@ -156,6 +157,7 @@ HOST_SOURCES := \
 	runtime/host/slurm.c \
 	runtime/host/slurm_ask.c \
 	runtime/host/slurm_command.c \
+	runtime/host/snapshot.c \
 	runtime/host/submit.c \
 	runtime/host/submit_script.c \
 	runtime/host/submit_sent.c \
@@ -164,7 +166,10 @@ HOST_SOURCES := \
 	runtime/host/table.c \
 	runtime/host/transfer.c \
 	runtime/host/unpack.c \
-	runtime/host/verify.c
+	runtime/host/verify.c \
+	runtime/host/wake.c \
+	runtime/host/warm.c \
+	runtime/host/warm_key.c
 
 GUEST_SOURCES := \
 	runtime/guest/arguments.c \

@@ -35,6 +35,10 @@ static const char help[] =
 	"      --accel A         auto (default), kvm or tcg; auto takes KVM where a "
 	"guest\n"
 	"                        really boots with it\n"
+	"      --warm W          auto (default), on or off: let instances go on from a "
+	"guest\n"
+	"                        that was saved when it was ready, in place of a boot "
+	"each\n"
 	"      --timeout T       time limit for each instance, in place of the unit's "
 	"own\n"
 	"                        (\"90\", \"10m\", \"2h\"; 0: none)\n"
@@ -65,6 +69,7 @@ struct options {
 	size_t retries;
 	const char *scratch;
 	enum accel_wish wish;
+	enum warm_wish warm;
 	const char *timeout;
 	uint64_t timeout_ms, boot_ms;
 	enum keep keep;
@@ -86,6 +91,7 @@ struct run {
 	struct utsname host;
 	int signals;
 	enum accelerator accelerator;
+	struct warm warm;
 };
 
 static void clear_run(struct run *r)
@@ -96,6 +102,7 @@ static void clear_run(struct run *r)
 	news_clear(&r->news);
 	relay_clear(&r->out);
 	relay_clear(&r->err);
+	warm_clear(&r->warm);
 	file_close(&r->context.unit);
 	file_close(&r->context.kernel);
 	file_close(&r->context.initrd);
@@ -225,6 +232,11 @@ static void hear_fell_back(void *run)
 	news_fell_back(&((struct run *)run)->news);
 }
 
+static void hear_warm(void *run, const char *why)
+{
+	news_warm(&((struct run *)run)->news, why);
+}
+
 static int hear_turn(void *run, const struct sweep_state *state)
 {
 	return news_turn(&((struct run *)run)->news, state);
@@ -338,11 +350,12 @@ static void set_relays(struct run *r)
 static int run_list(struct run *r, struct diag *d)
 {
 	const struct sweep_listener listener = {
-		ask, hear_ended, hear_fell_back, hear_turn, r};
+		ask, hear_ended, hear_fell_back, hear_warm, hear_turn, r};
 	struct sweep_plan plan = {.list = r->list,
 		.count = r->count,
 		.slots = choose_jobs(r),
-		.retries = (unsigned)r->options->retries};
+		.retries = (unsigned)r->options->retries,
+		.warm = &r->warm};
 	int signal;
 
 	if (catch_signals(r, d) < 0 || qemu_find(&r->program, d) < 0)
@@ -354,6 +367,7 @@ static int run_list(struct run *r, struct diag *d)
 	plan.accelerator = r->accelerator;
 	if (plan.slots > plan.count)
 		plan.slots = plan.count;
+	warm_init(&r->warm, r->options->warm);
 	news_begin(&r->news, plan.count, plan.slots);
 	signal = sweep_run(&r->context, &plan, r->signals, &listener);
 	if (!signal) {
@@ -368,6 +382,7 @@ static int run_unit(const struct options *o, const struct stdio *stdio, struct d
 	struct run r = {.options = o,
 		.results = RESULTS_NONE,
 		.signals = -1,
+		.warm = WARM_NONE,
 		.out = {.fd = -1},
 		.err = {.fd = -1},
 		.context = {.unit = -1,
@@ -422,6 +437,7 @@ static int parse_number(
 
 enum {
 	OPTION_ACCEL = 256,
+	OPTION_WARM,
 	OPTION_TIMEOUT,
 	OPTION_BOOT_TIMEOUT,
 	OPTION_KEEP,
@@ -436,6 +452,7 @@ static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"jobs", required_argument, NULL, 'j'},
 	{"accel", required_argument, NULL, OPTION_ACCEL},
+	{"warm", required_argument, NULL, OPTION_WARM},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"boot-timeout", required_argument, NULL, OPTION_BOOT_TIMEOUT},
 	{"keep", required_argument, NULL, OPTION_KEEP},
@@ -469,6 +486,13 @@ static int take_option(struct options *o, int c, const char *value, struct diag 
 			       ? 0
 			       : diag_fail(d,
 					 "run: --accel: expected auto, kvm or tcg, "
+					 "found \"%s\"",
+					 value);
+	case OPTION_WARM:
+		return warm_parse_wish(value, &o->warm) == 0
+			       ? 0
+			       : diag_fail(d,
+					 "run: --warm: expected auto, on or off, "
 					 "found \"%s\"",
 					 value);
 	case OPTION_TIMEOUT:

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +16,20 @@
 
 #include "clock.h"
 #include "common/file.h"
+#include "common/text.h"
 #include "outcome.h"
 #include "runtime/unit.h"
+#include "wake.h"
 
 /* A guest that boots at all says hello long before these. */
 #define BOOT_KVM_MS 30000
 #define BOOT_TCG_MS 180000
+/* From a snapshot it takes a tenth of a second. */
+#define WAKE_MS 30000
 /* The guest enforces its limit itself; this is for one that does not. */
 #define GRACE_MS 30000
 #define GRACE_PART 10
-/* From the record to the end of QEMU; from a panic to the reboot after it. */
-#define SHUTDOWN_MS 60000
+/* From a panic to the reboot after it. */
 #define PANIC_MS 3000
 #define ERRORS_LIMIT_BYTES 8192
 
@@ -94,13 +98,46 @@ static void hear(void *context, const struct port_message *m)
 		live_set_script(&i->view, m->text);
 		break;
 	case PORT_DONE:
-		/* A guest that says so again and again wins no time by it. */
-		if (clock_now_ms() + SHUTDOWN_MS < i->deadline_ms)
-			set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
+		/* Nothing that it would still do is worth waiting for: what it wrote,
+		 * QEMU has written, and is the kernel's. */
+		i->is_done = 1;
+		qemu_kill(&i->qemu);
 		break;
 	default:
 		break;
 	}
+}
+
+/* What this run tells the agent. */
+static char *make_arguments(const struct instance_context *c)
+{
+	return memory_printf(WU_ARG_TIME "%" PRIu64 "%s", c->time_ms,
+		strcmp(c->manifest->user, "root") == 0 ? " " WU_ARG_USER "root" : "");
+}
+
+/* Before its first word a guest can be had anew, cold. */
+static void fail_to_wake(struct instance *i, const char *why)
+{
+	if (i->facts.hello || i->not_woken)
+		return;
+	i->not_woken = text_visible(why);
+	qemu_kill(&i->qemu);
+}
+
+static void hear_monitor(void *context, const struct qmp_message *m)
+{
+	struct instance *i = context;
+	char *arguments;
+
+	if (m->kind == QMP_ERROR)
+		fail_to_wake(i, m->text);
+	if (m->kind != QMP_EVENT || strcmp(m->text, "RESUME") != 0 || i->is_told)
+		return;
+	i->is_told = 1;
+	arguments = make_arguments(i->context);
+	if (wake_tell(&i->qemu, arguments) < 0)
+		fail_to_wake(i, "the guest's port takes nothing");
+	free(arguments);
 }
 
 static void end(struct instance *i)
@@ -128,38 +165,56 @@ static void give_up_for(struct instance *i, struct diag *d)
 	diag_clear(d);
 }
 
-static int copy_output_disk(struct instance *i, struct diag *d)
+static int copy_output_disk(
+	struct instance *i, const struct snapshot *from, struct diag *d)
 {
+	int disk = from ? from->parts[SNAPSHOT_OUTPUT] : i->context->output;
+
 	i->output = openat(i->work.folder.fd, WU_OUTPUT_IMAGE,
 		O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (i->output < 0 ||
-		file_copy(i->context->output, i->output, i->context->output_bytes) < 0)
+	if (i->output < 0 || file_copy(disk, i->output, i->context->output_bytes) < 0)
 		return diag_fail_errno(d, "%s/%s/" WU_OUTPUT_IMAGE,
 			i->context->results->path, i->work.folder.name);
 	return 0;
 }
 
-static int open_disks(struct instance *i, struct diag *d)
+static int open_disks(struct instance *i, const struct snapshot *from, struct diag *d)
 {
 	i->params = openat(
 		i->context->unit, i->what->cd.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (i->params < 0)
 		return diag_fail_errno(d, "%s", i->what->cd.path);
-	return copy_output_disk(i, d);
+	return copy_output_disk(i, from, d);
 }
 
 static char *make_append(const struct instance_context *c)
 {
-	return memory_printf("%s " WU_ARG_TIME "%" PRIu64 "%s", c->manifest->append,
-		c->time_ms,
-		strcmp(c->manifest->user, "root") == 0 ? " " WU_ARG_USER "root" : "");
+	char *arguments = make_arguments(c);
+	char *append = memory_printf("%s %s", c->manifest->append, arguments);
+
+	free(arguments);
+	return append;
 }
 
-static int start_qemu(struct instance *i, struct diag *d)
+/* A descriptor of its own for each QEMU: they must not share an offset. */
+static int open_state(const struct snapshot *from)
+{
+	char *path = memory_printf("/proc/self/fd/%d", from->parts[SNAPSHOT_STATE]);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	free(path);
+	return fd;
+}
+
+static int start_qemu(struct instance *i, const struct snapshot *from, struct diag *d)
 {
 	const struct instance_context *c = i->context;
+	CLEANUP(file_close) int state = from ? open_state(from) : -1;
 	char *append = make_append(c);
 	const struct qemu_machine m = {
+		.start = from ? QEMU_RESTORED : QEMU_COLD,
+		.memory = from ? from->parts[SNAPSHOT_MEMORY] : -1,
+		.state = state,
 		.accelerator = i->accelerator,
 		.cpus = c->manifest->cpus,
 		.memory_bytes = c->manifest->memory_bytes,
@@ -176,7 +231,15 @@ static int start_qemu(struct instance *i, struct diag *d)
 	int rc = qemu_start(c->program, &m, &i->qemu, d);
 
 	free(append);
-	return rc;
+	if (rc < 0 || !from)
+		return rc;
+	i->is_warm = 1;
+	if (wake_load(&i->qemu, state) == 0)
+		return 0;
+	diag_fail_errno(d, "QEMU's monitor");
+	qemu_kill(&i->qemu);
+	qemu_reap(&i->qemu);
+	return -1;
 }
 
 void instance_init(struct instance *i)
@@ -191,7 +254,8 @@ void instance_init(struct instance *i)
 }
 
 int instance_start(struct instance *i, const struct instance_context *c,
-	const struct manifest_instance *what, enum accelerator a, unsigned attempt)
+	const struct manifest_instance *what, enum accelerator a,
+	const struct snapshot *from, unsigned attempt)
 {
 	struct diag d = {0};
 
@@ -202,14 +266,16 @@ int instance_start(struct instance *i, const struct instance_context *c,
 	i->attempt = attempt;
 	i->port.tell = hear;
 	i->port.context = i;
+	i->qmp.tell = hear_monitor;
+	i->qmp.context = i;
 	i->started_ms = clock_now_ms();
 	i->started = (int64_t)time(NULL);
 	if (results_begin(c->results, what->id, &i->work, &d) < 0 ||
-		open_disks(i, &d) < 0 || start_qemu(i, &d) < 0) {
+		open_disks(i, from, &d) < 0 || start_qemu(i, from, &d) < 0) {
 		give_up_for(i, &d);
 		return -1;
 	}
-	set_deadline(i, STOP_BOOT, get_boot_limit(i));
+	set_deadline(i, STOP_BOOT, from ? WAKE_MS : get_boot_limit(i));
 	i->state = INSTANCE_RUNNING;
 	live_open(&i->view, results_live_folder(&i->work), c->output_bytes);
 	live_show(i, 1);
@@ -230,6 +296,7 @@ int instance_add_polls(const struct instance *i, struct pollfd *polls)
 		add_poll(polls, &count, i->qemu.pidfd);
 		add_poll(polls, &count, i->qemu.console);
 		add_poll(polls, &count, i->qemu.port);
+		add_poll(polls, &count, i->qemu.monitor);
 		add_poll(polls, &count, i->qemu.errors);
 	} else if (i->state == INSTANCE_UNPACKING) {
 		add_poll(polls, &count, i->unpack.socket);
@@ -280,6 +347,11 @@ static void take_port(struct instance *i, const char *bytes, size_t size)
 	port_feed(&i->port, bytes, size);
 }
 
+static void take_monitor(struct instance *i, const char *bytes, size_t size)
+{
+	qmp_feed(&i->qmp, bytes, size);
+}
+
 static void take_errors(struct instance *i, const char *bytes, size_t size)
 {
 	size_t room = ERRORS_LIMIT_BYTES - i->errors.size;
@@ -291,6 +363,7 @@ static void drain_all(struct instance *i)
 {
 	drain(i, &i->qemu.port, take_port);
 	drain(i, &i->qemu.console, take_console);
+	drain(i, &i->qemu.monitor, take_monitor);
 	drain(i, &i->qemu.errors, take_errors);
 }
 
@@ -308,8 +381,29 @@ static int should_fall_back(const struct instance *i)
 	int qemu_died = f->stop == STOP_NONE &&
 			!(WIFEXITED(f->qemu_status) && WEXITSTATUS(f->qemu_status) == 0);
 
-	return i->accelerator == ACCELERATOR_KVM && i->context->may_fall_back &&
-	       !f->hello && (f->stop == STOP_BOOT || qemu_died);
+	return !i->is_warm && i->accelerator == ACCELERATOR_KVM &&
+	       i->context->may_fall_back && !f->hello &&
+	       (f->stop == STOP_BOOT || qemu_died);
+}
+
+/* A QEMU that somebody killed says nothing about snapshots; any other end before the
+ * guest's first word does. */
+static int could_not_wake(struct instance *i)
+{
+	int status = i->facts.qemu_status;
+
+	if (!i->is_warm || i->facts.hello)
+		return 0;
+	if (!i->not_woken && i->facts.stop == STOP_NONE && WIFSIGNALED(status) &&
+		(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
+		return 0;
+	if (!i->not_woken && i->errors.size > 0) {
+		i->errors.bytes[strcspn(i->errors.bytes, "\n")] = '\0';
+		i->not_woken = text_visible(i->errors.bytes);
+	}
+	if (!i->not_woken)
+		i->not_woken = memory_strdup("the guest did not go on");
+	return 1;
 }
 
 /* Where the results' disk is full, what the guest saw was an I/O error of ours. */
@@ -371,6 +465,8 @@ static void begin_unpacking(struct instance *i)
 static void end_qemu(struct instance *i)
 {
 	i->facts.qemu_status = qemu_reap(&i->qemu);
+	if (i->is_done)
+		i->facts.qemu_status = 0;
 	for (int turns = 0; turns < 64 && (i->qemu.port >= 0 || i->qemu.console >= 0 ||
 						  i->qemu.errors >= 0);
 		turns++)
@@ -381,6 +477,8 @@ static void end_qemu(struct instance *i)
 	i->fell_back = should_fall_back(i);
 	if (i->fell_back)
 		give_up(i, "the guest does not boot with KVM");
+	else if (could_not_wake(i))
+		give_up(i, i->not_woken);
 	else
 		begin_unpacking(i);
 }
@@ -479,6 +577,8 @@ void instance_clear(struct instance *i)
 	qemu_close(&i->qemu);
 	unpack_clear(&i->unpack);
 	console_clear(&i->console);
+	qmp_clear(&i->qmp);
+	free(i->not_woken);
 	buffer_clear(&i->errors);
 	buffer_clear(&i->live[0]);
 	buffer_clear(&i->live[1]);

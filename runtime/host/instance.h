@@ -18,12 +18,14 @@
 #include "manifest.h"
 #include "port.h"
 #include "qemu.h"
+#include "qmp.h"
 #include "record.h"
 #include "relay.h"
 #include "results.h"
+#include "snapshot.h"
 #include "unpack.h"
 
-#define INSTANCE_POLLS 5
+#define INSTANCE_POLLS 6
 #define INSTANCE_LIVE_BYTES (64 * 1024)
 
 enum keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
@@ -61,9 +63,13 @@ struct instance {
 	enum accelerator accelerator;
 	struct work work;
 	int output, params; /* its disks */
+	int is_warm;	    /* it goes on from a snapshot */
+	int is_told;	    /* how it goes on */
+	int is_done;	    /* it said so: its record is written, its disk unmounted */
 	struct qemu qemu;
 	struct console console;
 	struct port port;
+	struct qmp qmp;
 	struct buffer errors;  /* QEMU's own messages */
 	struct buffer live[2]; /* the end of what came live: stdout, stderr */
 	uint64_t relayed[2];   /* bytes of it */
@@ -80,15 +86,18 @@ struct instance {
 	struct verdict verdict;
 	json_t *result; /* as committed, or NULL where there is nothing to commit */
 	int committed;
-	int fell_back; /* it should be started again, with TCG */
+	int fell_back;	 /* it should be started again, with TCG */
+	char *not_woken; /* why it should be started again, cold; or NULL */
 };
 
 /* Makes it idle; first of all. */
 void instance_init(struct instance *i);
-/* Starts it in i, which is idle; `attempt` counts from 1. Where this returns -1, i has
- * ended as a host-error, whose reason is in its verdict. */
+/* Starts it in i, which is idle: cold, or from a snapshot (else NULL). `attempt` counts
+ * from 1. Where this returns -1, i has ended as a host-error, whose reason is in its
+ * verdict. */
 int instance_start(struct instance *i, const struct instance_context *c,
-	const struct manifest_instance *what, enum accelerator a, unsigned attempt);
+	const struct manifest_instance *what, enum accelerator a,
+	const struct snapshot *from, unsigned attempt);
 
 /* Fills in at most INSTANCE_POLLS; returns how many. */
 int instance_add_polls(const struct instance *i, struct pollfd *polls);

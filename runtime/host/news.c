@@ -403,6 +403,14 @@ static void say_what_waits(struct news *n, const struct sweep_state *state)
 	}
 }
 
+void news_warm(void *news, const char *why)
+{
+	struct news *n = news;
+
+	if (n->style != NEWS_JSON)
+		progress_say(&n->progress, "wurun: %s", why);
+}
+
 int news_turn(void *news, const struct sweep_state *state)
 {
 	struct news *n = news;

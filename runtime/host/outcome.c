@@ -179,6 +179,7 @@ static int write_result(struct instance *i, const struct record *r, struct diag 
 		.params = i->what->params,
 		.accelerator = qemu_accelerator_name(i->accelerator),
 		.qemu = c->program->number,
+		.start = i->is_warm ? "warm" : "cold",
 		.host = c->host,
 		.wall_ms = i->ended_ms - i->started_ms,
 		.boot_ms = i->facts.hello ? i->hello_ms - i->started_ms : 0,

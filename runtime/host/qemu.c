@@ -22,6 +22,7 @@
 
 #define ARGUMENT_LIMIT 128
 #define VERSION_LIMIT_BYTES 4096
+#define EMPTY_DISK_BYTES (UINT64_C(1) << 46)
 
 struct arguments {
 	struct arena arena;
@@ -144,6 +145,41 @@ static void pass(struct arguments *a, int fd)
 	a->passed[a->passed_count++] = fd;
 }
 
+uint64_t qemu_round_memory(uint64_t bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20 << 20;
+}
+
+/* Private, a mapping keeps what the guest writes to itself. QEMU opens the file anew. */
+static void add_memory(struct arguments *a, const struct qemu_machine *m)
+{
+	uint64_t mib = qemu_round_memory(m->memory_bytes) >> 20;
+
+	add_option(a, "-m", "%" PRIu64, mib);
+	if (m->start == QEMU_COLD)
+		return;
+	pass(a, m->memory);
+	add_option(a, "-object",
+		"memory-backend-file,id=ram,size=%" PRIu64
+		"M,mem-path=/proc/self/fd/%d,share=%s,merge=off",
+		mib, m->memory, m->start == QEMU_SAVED ? "on" : "off");
+}
+
+/* What a restored machine runs is in its memory already. */
+static void add_kernel(struct arguments *a, const struct qemu_machine *m)
+{
+	if (m->start == QEMU_RESTORED) {
+		pass(a, m->state);
+		add_option(a, "-incoming", "defer");
+		return;
+	}
+	add_option(a, "-kernel", "/proc/self/fd/%d", m->kernel);
+	add_option(a, "-initrd", "/proc/self/fd/%d", m->initrd);
+	add_option(a, "-append", "%s", m->append);
+	pass(a, m->kernel);
+	pass(a, m->initrd);
+}
+
 static void add_machine(
 	struct arguments *a, const struct qemu_program *p, const struct qemu_machine *m)
 {
@@ -156,7 +192,8 @@ static void add_machine(
 			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 			"resourcecontrol=deny");
 	add_option(a, "-display", "none");
-	add_option(a, "-machine", "q35,accel=%s", qemu_accelerator_name(m->accelerator));
+	add_option(a, "-machine", "q35,accel=%s%s", qemu_accelerator_name(m->accelerator),
+		m->start == QEMU_COLD ? "" : ",memory-backend=ram");
 	if (p->bios)
 		add_option(a, "-bios", "%s", p->bios);
 	/* TCG copies by `rep movsb` byte for byte; told that it is not fast, a kernel
@@ -164,12 +201,8 @@ static void add_machine(
 	add_option(
 		a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max,erms=off");
 	add_option(a, "-smp", "%u", m->cpus);
-	add_option(a, "-m", "%" PRIu64, (m->memory_bytes + (1 << 20) - 1) >> 20);
-	add_option(a, "-kernel", "/proc/self/fd/%d", m->kernel);
-	add_option(a, "-initrd", "/proc/self/fd/%d", m->initrd);
-	add_option(a, "-append", "%s", m->append);
-	pass(a, m->kernel);
-	pass(a, m->initrd);
+	add_memory(a, m);
+	add_kernel(a, m);
 }
 
 /* A disk by descriptor: no path, no lock, and no second open in another mode. The output
@@ -189,6 +222,24 @@ static void add_disk(struct arguments *a, const char *name, int fd, int writable
 		writable ? ",werror=report,rerror=report" : "");
 }
 
+/* What stands for a disk that is still to come: larger than any, so that a guest which
+ * remembers this size never misses a part of that one. */
+static void add_empty_disk(struct arguments *a, const char *name)
+{
+	add_option(a, "-blockdev",
+		"driver=null-co,node-name=%s,size=%" PRIu64
+		",read-zeroes=on,read-only=on",
+		name, EMPTY_DISK_BYTES);
+	add_option(a, "-device", "virtio-blk-pci,drive=%s", name);
+}
+
+static void add_monitor(struct arguments *a, int monitor)
+{
+	pass(a, monitor);
+	add_option(a, "-chardev", "socket,id=monitor,fd=%d", monitor);
+	add_option(a, "-mon", "chardev=monitor,mode=control");
+}
+
 static void add_devices(
 	struct arguments *a, const struct qemu_machine *m, int console, int port)
 {
@@ -198,7 +249,10 @@ static void add_devices(
 	add_option(a, "-object", "rng-builtin,id=rng");
 	add_option(a, "-device", "virtio-rng-pci,rng=rng");
 	add_disk(a, "app", m->app, 0);
-	add_disk(a, "params", m->params, 0);
+	if (m->start == QEMU_SAVED && m->params < 0)
+		add_empty_disk(a, "params");
+	else
+		add_disk(a, "params", m->params, 0);
 	add_disk(a, "output", m->output, 1);
 	add_disk(a, "root", m->root, 0);
 	if (port >= 0) {
@@ -247,24 +301,27 @@ static int check_exec(int failure, const char *path, struct diag *d)
 }
 
 struct ends {
-	int console[2], port[2], errors[2], failure[2];
+	int console[2], port[2], monitor[2], errors[2], failure[2];
 };
 
-#define ENDS_NONE ((struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}})
+#define ENDS_NONE ((struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}})
 
-static int make_socket_pair(int ends[2])
+/* Ours does not block; wanted: 0 leaves them as they are. */
+static int make_socket_pair(int ends[2], int wanted)
 {
-	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+	if (!wanted)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	return fcntl(ends[0], F_SETFL, O_NONBLOCK);
 }
 
-static int make_ends(struct ends *e, int with_port, struct diag *d)
+static int make_ends(struct ends *e, const struct qemu_machine *m, struct diag *d)
 {
-	if (make_socket_pair(e->console) < 0 ||
-		(with_port && make_socket_pair(e->port) < 0) ||
-		pipe2(e->errors, O_CLOEXEC) < 0 || pipe2(e->failure, O_CLOEXEC) < 0)
-		return diag_fail_errno(d, "QEMU's descriptors");
-	if (fcntl(e->console[0], F_SETFL, O_NONBLOCK) < 0 ||
-		(with_port && fcntl(e->port[0], F_SETFL, O_NONBLOCK) < 0) ||
+	if (make_socket_pair(e->console, 1) < 0 ||
+		make_socket_pair(e->port, m->port) < 0 ||
+		make_socket_pair(e->monitor, m->start != QEMU_COLD) < 0 ||
+		pipe2(e->errors, O_CLOEXEC) < 0 || pipe2(e->failure, O_CLOEXEC) < 0 ||
 		fcntl(e->errors[0], F_SETFL, O_NONBLOCK) < 0)
 		return diag_fail_errno(d, "QEMU's descriptors");
 	return 0;
@@ -275,6 +332,7 @@ static void close_ends(struct ends *e)
 	for (int i = 0; i < 2; i++) {
 		file_close(&e->console[i]);
 		file_close(&e->port[i]);
+		file_close(&e->monitor[i]);
 		file_close(&e->errors[i]);
 		file_close(&e->failure[i]);
 	}
@@ -295,10 +353,12 @@ int qemu_start(const struct qemu_program *p, const struct qemu_machine *m, struc
 	CLEANUP(close_ends) struct ends e = ENDS_NONE;
 
 	*q = QEMU_NONE;
-	if (make_ends(&e, m->port, d) < 0)
+	if (make_ends(&e, m, d) < 0)
 		return -1;
 	add_machine(&a, p, m);
 	add_devices(&a, m, e.console[1], e.port[1]);
+	if (m->start != QEMU_COLD)
+		add_monitor(&a, e.monitor[1]);
 	q->pid = child_fork(&q->pidfd, d);
 	if (q->pid == 0)
 		exec_qemu(&a, e.errors[1], e.failure[1]);
@@ -308,6 +368,7 @@ int qemu_start(const struct qemu_program *p, const struct qemu_machine *m, struc
 	file_close(&e.failure[1]);
 	q->console = take(&e.console[0]);
 	q->port = take(&e.port[0]);
+	q->monitor = take(&e.monitor[0]);
 	q->errors = take(&e.errors[0]);
 	if (check_exec(e.failure[0], p->path, d) == 0)
 		return 0;
@@ -336,6 +397,7 @@ void qemu_close(struct qemu *q)
 	file_close(&q->pidfd);
 	file_close(&q->console);
 	file_close(&q->port);
+	file_close(&q->monitor);
 	file_close(&q->errors);
 	*q = QEMU_NONE;
 }

@@ -27,8 +27,15 @@ struct qemu_program {
 int qemu_find(struct qemu_program *p, struct diag *d);
 void qemu_forget(struct qemu_program *p);
 
+enum qemu_start {
+	QEMU_COLD,    /* the kernel boots */
+	QEMU_SAVED,   /* the same, but what the guest writes stays in `memory` */
+	QEMU_RESTORED /* it waits for a state to be loaded, and never writes `memory` */
+};
+
 /* Descriptors of disks: -1 where the machine has none. They stay the caller's. */
 struct qemu_machine {
+	enum qemu_start start;
 	enum accelerator accelerator;
 	unsigned cpus;
 	uint64_t memory_bytes;
@@ -36,7 +43,10 @@ struct qemu_machine {
 	int network; /* user networking */
 	int port;    /* the agent's port */
 	int kernel, initrd;
+	/* a saved machine without params has a drive there that is empty */
 	int app, params, output, root;
+	int memory; /* unless cold: a file of as many bytes */
+	int state;  /* restored: what QEMU reads by this very number */
 };
 
 struct qemu {
@@ -45,9 +55,13 @@ struct qemu {
 	int console; /* the serial port, to read */
 	int port;    /* the agent's port, or -1 */
 	int errors;  /* QEMU's own messages, to read */
+	int monitor; /* QMP; -1 where cold */
 };
 
-#define QEMU_NONE ((struct qemu){0, -1, -1, -1, -1})
+#define QEMU_NONE ((struct qemu){0, -1, -1, -1, -1, -1})
+
+/* The bytes that a machine with so much memory has: whole MiB. */
+uint64_t qemu_round_memory(uint64_t bytes);
 
 const char *qemu_accelerator_name(enum accelerator a);
 

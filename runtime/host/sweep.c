@@ -75,13 +75,14 @@ static void finish(struct sweep *s, size_t slot)
 		put(&s->waiting, s->numbers[slot]);
 }
 
-static void start(struct sweep *s, size_t slot, size_t number)
+static void start(
+	struct sweep *s, size_t slot, size_t number, const struct snapshot *from)
 {
 	struct task *t = &s->tasks[number];
 
 	s->numbers[slot] = number;
 	t->attempts++;
-	if (instance_start(&s->slots[slot], s->context, t->what, s->accelerator,
+	if (instance_start(&s->slots[slot], s->context, t->what, s->accelerator, from,
 		    t->attempts) == 0)
 		s->running++;
 	else
@@ -102,7 +103,7 @@ static void fill_slot(struct sweep *s, size_t slot)
 		enum sweep_answer answer = ask(s, &s->tasks[number]);
 
 		if (answer == SWEEP_RUN)
-			start(s, slot, number);
+			start(s, slot, number, warm_get(s->plan->warm));
 		else if (answer == SWEEP_LATER)
 			put(&s->held, number);
 	}
@@ -123,11 +124,15 @@ static void ask_again(struct sweep *s)
 
 static void fill_slots(struct sweep *s)
 {
-	if (s->running < s->plan->slots)
+	size_t made = (size_t)warm_is_making(s->plan->warm);
+
+	if (s->running + made < s->plan->slots)
 		ask_again(s);
 	for (size_t n = 0; n < s->plan->slots && s->waiting.count > 0; n++) {
 		if (s->slots[n].state != INSTANCE_IDLE)
 			continue;
+		if (s->running + made >= s->plan->slots)
+			return;
 		if (!room_has(&s->room, s->slots, s->plan->slots))
 			return;
 		fill_slot(s, n);
@@ -141,6 +146,9 @@ static void fall_back(struct sweep *s)
 		return;
 	s->accelerator = ACCELERATOR_TCG;
 	accel_remember(s->context->program, ACCELERATOR_TCG);
+	warm_stop(s->plan->warm, NULL);
+	warm_begin(s->plan->warm, s->context, ACCELERATOR_TCG,
+		s->waiting.count + s->held.count);
 	s->listener->fell_back(s->listener->context);
 }
 
@@ -152,14 +160,29 @@ static void step(struct sweep *s, size_t slot)
 	if (i->state != INSTANCE_ENDED)
 		return;
 	s->running--;
-	if (!i->fell_back) {
+	if (i->is_warm && (i->facts.hello || i->not_woken))
+		warm_note(s->plan->warm, !i->not_woken, i->not_woken);
+	if (!i->fell_back && !i->not_woken) {
 		finish(s, slot);
 		return;
 	}
-	fall_back(s);
+	if (i->fell_back)
+		fall_back(s);
 	instance_clear(i);
 	s->tasks[s->numbers[slot]].attempts--;
-	start(s, slot, s->numbers[slot]);
+	start(s, slot, s->numbers[slot], NULL);
+}
+
+static void step_warm(struct sweep *s)
+{
+	struct warm *w = s->plan->warm;
+
+	warm_step(w);
+	if (!w->complaint)
+		return;
+	s->listener->warm(s->listener->context, w->complaint);
+	free(w->complaint);
+	w->complaint = NULL;
 }
 
 static size_t add_relay(struct pollfd *p, const struct relay *r)
@@ -184,6 +207,9 @@ static int wait_for_news(struct sweep *s)
 		count += (size_t)instance_add_polls(&s->slots[n], s->polls + count);
 		until = deadline < until ? deadline : until;
 	}
+	count += (size_t)warm_add_polls(s->plan->warm, s->polls + count);
+	if (warm_deadline(s->plan->warm) < until)
+		until = warm_deadline(s->plan->warm);
 	out = count;
 	err = count += add_relay(s->polls + count, s->context->out);
 	count += add_relay(s->polls + count, s->context->err);
@@ -241,6 +267,8 @@ static int run(struct sweep *s)
 		for (size_t n = 0; n < s->plan->slots && !signal; n++)
 			if (s->slots[n].state != INSTANCE_IDLE)
 				step(s, n);
+		if (!signal)
+			step_warm(s);
 	}
 	if (signal)
 		interrupt_all(s);
@@ -263,7 +291,8 @@ static void prepare(struct sweep *s)
 	s->numbers = memory_alloc(slots * sizeof(*s->numbers));
 	for (size_t n = 0; n < slots; n++)
 		instance_init(&s->slots[n]);
-	s->polls = memory_alloc((slots * INSTANCE_POLLS + 3) * sizeof(*s->polls));
+	s->polls = memory_alloc(
+		(slots * INSTANCE_POLLS + WARM_POLLS + 3) * sizeof(*s->polls));
 	room_init(&s->room, s->context->manifest);
 }
 
@@ -278,6 +307,8 @@ int sweep_run(const struct instance_context *c, const struct sweep_plan *plan,
 	int signal;
 
 	prepare(&s);
+	warm_begin(plan->warm, c, plan->accelerator, plan->count);
+	step_warm(&s);
 	signal = run(&s);
 	for (size_t n = 0; n < plan->slots; n++)
 		instance_clear(&s.slots[n]);

@@ -7,6 +7,7 @@
 #include "accel.h"
 #include "common/diag.h"
 #include "instance.h"
+#include "warm.h"
 
 struct sweep_state {
 	const struct instance *list; /* the slots; some may be idle */
@@ -29,6 +30,8 @@ struct sweep_listener {
 	void (*ended)(void *context, const struct instance *i, int again);
 	/* KVM did not boot a guest; from here on it is TCG. */
 	void (*fell_back)(void *context);
+	/* That instances start cold, and why; once, if at all. */
+	void (*warm)(void *context, const char *why);
 	/* Once a turn, with those that run. Returns -1 where the run should end. */
 	int (*turn)(void *context, const struct sweep_state *state);
 	void *context;
@@ -40,6 +43,7 @@ struct sweep_plan {
 	size_t count, slots; /* so many at once */
 	unsigned retries;    /* for each, where it was not the application that failed */
 	enum accelerator accelerator;
+	struct warm *warm;
 };
 
 /* Runs the plan. `signals` is a signalfd. Returns 0 where all ended, a signal's number

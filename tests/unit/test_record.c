@@ -150,6 +150,7 @@ static char *format(const struct record *r, const char *class)
 		.params = params,
 		.accelerator = "tcg",
 		.qemu = "7.2.22",
+		.start = "cold",
 		.host = "h",
 		.wall_ms = 100,
 		.started = 0};
