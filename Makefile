@@ -69,6 +69,8 @@ COMPILER_SOURCES := \
 	compiler/ext4_xattr.c \
 	compiler/heap.c \
 	compiler/host.c \
+	compiler/host_files.c \
+	compiler/host_twins.c \
 	compiler/host_walk.c \
 	compiler/host_xattrs.c \
 	compiler/image.c \
@@ -100,6 +102,7 @@ COMPILER_SOURCES := \
 	compiler/store.c \
 	compiler/stream.c \
 	compiler/supply.c \
+	compiler/threads.c \
 	compiler/tree.c \
 	compiler/tree_list.c \
 	compiler/unit.c
@@ -277,6 +280,7 @@ COMPILER_TESTS := \
 	test_depfile \
 	test_disks \
 	test_ext4 \
+	test_host_files \
 	test_iso \
 	test_known \
 	test_lock \

@@ -131,6 +131,22 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return copy;
 }
 
+/* What `to` has room for stays in use: its first chunk stays the first. */
+void arena_move(struct arena *to, struct arena *from)
+{
+	struct arena_chunk **end = &to->chunks;
+
+	if (*end)
+		end = &(*end)->next;
+	while (from->chunks) {
+		struct arena_chunk *c = from->chunks;
+
+		from->chunks = c->next;
+		c->next = *end;
+		*end = c;
+	}
+}
+
 void arena_clear(struct arena *a)
 {
 	struct arena_chunk *next;

@@ -33,6 +33,8 @@ char *arena_strdup(struct arena *a, const char *text);
 char *arena_memdup(struct arena *a, const void *bytes, size_t size);
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Gives all that `from` owns to `to`; *from is empty and reusable afterwards. */
+void arena_move(struct arena *to, struct arena *from);
 /* Frees everything; *a is empty and reusable afterwards. */
 void arena_clear(struct arena *a);
 

@@ -128,8 +128,9 @@ int host_add(struct host *h, const char *host, const char *shown, const char *de
 			"expected a folder for the top of %s, found the file %s", h->top,
 			shown);
 	path = resolve_join(&h->scratch, h->top, dest);
-	return S_ISDIR(st.st_mode) ? host_walk_folder(h, real, host, shown, path)
-				   : host_walk_file(h, real, host, shown, path);
+	return S_ISDIR(st.st_mode)
+		       ? host_walk_folder(h, real, host, shown, path)
+		       : host_walk_file(h, real, host, shown, path, st.st_mode);
 }
 
 int host_open(struct host *h)

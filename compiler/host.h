@@ -23,6 +23,7 @@ struct host {
 	const char **roots; /* the folders that may be read, links resolved */
 	size_t root_count;
 	struct host_seen seen;
+	struct host_files *files;	/* of the walk that is on its way */
 	const struct host_folder *last; /* the folder of the last single file */
 };
 

@@ -1,45 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "host_walk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
+#include "host_files.h"
 #include "match.h"
 #include "place.h"
 #include "resolve.h"
 
-/* An open folder of the host and what it becomes. */
-struct walked {
-	int fd;
-	const struct host_folder *folder; /* NULL until a file needs it */
-	const char *real, *host, *shown;
-	struct stat st;
-	struct node *node;
-};
-
-/* One entry of it, on its way into the tree. */
-struct found {
-	struct walked *in;
-	const char *name; /* in that folder */
-	const char *path; /* in the tree, from the root; NULL: name, in in->node */
-	struct stat st;
-};
-
-static const char *shown_of(struct host *h, const struct found *f)
+int host_fail(
+	const struct host *h, const struct found *f, const char *what, struct diag *d)
 {
-	return resolve_join(&h->scratch, f->in->shown, f->name);
+	struct arena a = {0};
+
+	place_fail(d, &h->item->place, "%s: %s", resolve_join(&a, f->in->shown, f->name),
+		what);
+	arena_clear(&a);
+	return -1;
 }
 
 static int fail_errno(struct host *h, const struct found *f)
 {
-	return place_fail(
-		h->diag, &h->item->place, "%s: %s", shown_of(h, f), strerror(errno));
+	return host_fail(h, f, strerror(errno), h->diag);
 }
 
 /* The folder as the tree keeps it, for the files in it. */
@@ -58,66 +47,6 @@ static const struct host_folder *remember(struct host *h, struct walked *w)
 	return w->folder = f;
 }
 
-static size_t seen_slot(const struct host_seen *seen, uint64_t device, uint64_t inode)
-{
-	size_t i = (inode * 0x9E3779B97F4A7C15u ^ device) & (seen->room - 1);
-
-	while (seen->slots[i] && (seen->slots[i]->host->inode != inode ||
-					 seen->slots[i]->host->device != device))
-		i = (i + 1) & (seen->room - 1);
-	return i;
-}
-
-static void grow_seen(struct host_seen *seen)
-{
-	struct host_seen old = *seen;
-
-	seen->room = old.room ? old.room * 2 : 64;
-	seen->slots = memory_alloc(seen->room * sizeof(struct node *));
-	for (size_t i = 0; i < old.room; i++) {
-		struct node *n = old.slots[i];
-
-		if (n)
-			seen->slots[seen_slot(seen, n->host->device, n->host->inode)] = n;
-	}
-	free(old.slots);
-}
-
-/* The node that is this file under another name on the host, or NULL. A file that is
- * named twice is two files: whether the host gave it more names must not matter. */
-static struct node *find_twin(struct host *h, const struct found *f, mode_t mode)
-{
-	const struct item *item;
-	struct node *n;
-
-	if (f->st.st_nlink < 2 || !h->seen.room)
-		return NULL;
-	n = h->seen.slots[seen_slot(&h->seen, f->st.st_dev, f->st.st_ino)];
-	if (!n || n->type != NODE_FILE || n->mode != mode)
-		return NULL;
-	item = n->item;
-	if (item->xattrs != h->item->xattrs || item->keep != h->item->keep ||
-		(strcmp(n->host->name, f->name) == 0 &&
-			strcmp(n->host->folder->path, f->in->real) == 0))
-		return NULL;
-	return n;
-}
-
-static void note_names(struct host *h, struct node *n, const struct found *f)
-{
-	size_t i;
-
-	if (f->st.st_nlink < 2)
-		return;
-	if ((h->seen.count + 1) * 2 > h->seen.room)
-		grow_seen(&h->seen);
-	i = seen_slot(&h->seen, f->st.st_dev, f->st.st_ino);
-	if (!h->seen.slots[i]) {
-		h->seen.slots[i] = n;
-		h->seen.count++;
-	}
-}
-
 static struct node *add_node(
 	struct host *h, const struct found *f, enum node_type type, mode_t mode)
 {
@@ -131,8 +60,19 @@ static struct node *add_node(
 	return n;
 }
 
-/* What the item wants kept of the entry. */
-static int keep(struct host *h, const struct found *f, struct node *n)
+static int fail_xattrs(const struct host *h, const struct found *f, struct diag *d)
+{
+	struct arena a = {0};
+	const char *what = arena_printf(
+		&a, "its extended attributes cannot be read: %s", strerror(errno));
+
+	host_fail(h, f, what, d);
+	arena_clear(&a);
+	return -1;
+}
+
+int host_keep(const struct host *h, const struct found *f, struct node *n,
+	struct arena *a, struct diag *d)
 {
 	unsigned what = h->item->keep;
 
@@ -145,21 +85,25 @@ static int keep(struct host *h, const struct found *f, struct node *n)
 		n->mtime_ns = (uint32_t)f->st.st_mtim.tv_nsec;
 	}
 	if (what & KEEP_XATTRS) {
-		if (host_read_xattrs(h, f->in->real, f->in->fd, f->name, &n->xattrs) < 0)
-			return place_fail(h->diag, &h->item->place,
-				"%s: its extended attributes cannot be read: %s",
-				shown_of(h, f), strerror(errno));
+		if (host_read_xattrs(
+			    h->item, f->in->real, f->in->fd, f->name, &n->xattrs, a) < 0)
+			return fail_xattrs(h, f, d);
 	} else if (n->type == NODE_FILE) {
 		n->xattrs = h->item->xattrs;
 	}
 	return 0;
 }
 
-static mode_t mode_of(const struct host *h, const struct found *f)
+static int keep(struct host *h, const struct found *f, struct node *n)
+{
+	return host_keep(h, f, n, &h->tree->arena, h->diag);
+}
+
+mode_t host_mode(const struct host *h, const struct stat *st)
 {
 	if ((h->item->keep & KEEP_MODES) && h->item->mode < 0)
-		return f->st.st_mode & 07777;
-	return tree_mode(h->item, f->st.st_mode, h->options->keep_special_modes);
+		return st->st_mode & 07777;
+	return tree_mode(h->item, st->st_mode, h->options->keep_special_modes);
 }
 
 static void add_input(struct host *h, const struct found *f)
@@ -173,33 +117,20 @@ static void add_input(struct host *h, const struct found *f)
 
 static int add_file(struct host *h, const struct found *f)
 {
-	mode_t mode = mode_of(h, f);
-	struct node *twin = find_twin(h, f, mode), *n;
 	struct arena *a = &h->tree->arena;
+	struct node *n = add_node(h, f, NODE_FILE, 0);
 	struct host_file *file;
 
-	add_input(h, f);
-	n = add_node(h, f, twin ? NODE_HARDLINK : NODE_FILE, mode);
 	if (!n)
 		return -1;
-	if (twin) {
-		tree_link(n, twin);
-		return 0;
-	}
+	add_input(h, f);
 	file = arena_alloc(a, sizeof(*file));
-	*file = (struct host_file){
-		.folder = remember(h, f->in),
-		.name = f->path ? arena_strdup(a, f->name) : n->name,
-		.device = f->st.st_dev,
-		.inode = f->st.st_ino,
-		.mtime = tree_stamp(&f->st.st_mtim),
-		.ctime = tree_stamp(&f->st.st_ctim),
-	};
+	file->folder = remember(h, f->in);
+	file->name = f->path ? arena_strdup(a, f->name) : n->name;
 	n->source_kind = SOURCE_HOST;
 	n->host = file;
-	n->size = (uint64_t)f->st.st_size;
-	note_names(h, n, f);
-	return keep(h, f, n);
+	host_files_add(h->files, f->in, n, file);
+	return 0;
 }
 
 static int add_link(struct host *h, const struct found *f)
@@ -229,57 +160,76 @@ static int add_special(struct host *h, const struct found *f)
 	if (!(h->item->keep & KEEP_DEVICES))
 		return place_fail(h->diag, &h->item->place,
 			"expected files, folders and links, found %s at %s",
-			host_kind_name(f->st.st_mode), shown_of(h, f));
-	n = add_node(h, f, type, mode_of(h, f));
+			host_kind_name(f->st.st_mode),
+			resolve_join(&h->scratch, f->in->shown, f->name));
+	n = add_node(h, f, type, host_mode(h, &f->st));
 	if (!n)
 		return -1;
 	n->device = type == NODE_CHARACTER || type == NODE_BLOCK ? f->st.st_rdev : 0;
 	return keep(h, f, n);
 }
 
+static void open_folder(struct walked *w, int at, const char *name)
+{
+	w->fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static int walk(struct host *h, struct walked *w);
 
-static int add_folder(struct host *h, const struct found *f)
+static int add_folder(struct host *h, struct found *f)
 {
-	struct arena a = {0};
-	struct walked w = {
-		.real = resolve_join(&a, f->in->real, f->name),
-		.host = resolve_join(&a, f->in->host, f->name),
-		.shown = resolve_join(&a, f->in->shown, f->name),
-	};
+	struct walked *w = host_walked_new();
 	int rc = -1;
 
-	w.fd = openat(
-		f->in->fd, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (w.fd < 0 || fstat(w.fd, &w.st) < 0) {
+	w->real = resolve_join(&w->arena, f->in->real, f->name);
+	w->host = resolve_join(&w->arena, f->in->host, f->name);
+	w->shown = resolve_join(&w->arena, f->in->shown, f->name);
+	open_folder(w, f->in->fd, f->name);
+	if (w->fd < 0 && host_files_free_descriptors(h->files))
+		open_folder(w, f->in->fd, f->name);
+	if (w->fd < 0 || fstat(w->fd, &w->st) < 0) {
 		fail_errno(h, f);
 	} else {
-		w.node = add_node(h, f, NODE_FOLDER,
-			h->item->keep & KEEP_MODES ? w.st.st_mode & 07777 : 0755);
-		if (w.node)
-			rc = keep(h, f, w.node);
-		if (w.node && walk(h, &w) < 0)
+		f->st = w->st;
+		w->node = add_node(h, f, NODE_FOLDER,
+			h->item->keep & KEEP_MODES ? w->st.st_mode & 07777 : 0755);
+		if (w->node)
+			rc = keep(h, f, w->node);
+		if (w->node && walk(h, w) < 0)
 			rc = -1;
 	}
-	file_close(&w.fd);
-	arena_clear(&a);
+	host_walked_drop(w);
 	return rc;
 }
 
-static int add_entry(struct host *h, struct found *f)
+/* Of files and folders, their own descriptors and threads tell more. */
+static int add_entry(struct host *h, struct found *f, unsigned char type)
 {
-	if (fstatat(f->in->fd, f->name, &f->st, AT_SYMLINK_NOFOLLOW) < 0)
-		return fail_errno(h, f);
-	switch (f->st.st_mode & S_IFMT) {
-	case S_IFDIR:
+	host_files_begin_entry(h->files);
+	if (type != DT_REG && type != DT_DIR) {
+		if (fstatat(f->in->fd, f->name, &f->st, AT_SYMLINK_NOFOLLOW) < 0)
+			return fail_errno(h, f);
+		type = (unsigned char)IFTODT(f->st.st_mode);
+	}
+	switch (type) {
+	case DT_DIR:
 		return add_folder(h, f);
-	case S_IFREG:
+	case DT_REG:
 		return add_file(h, f);
-	case S_IFLNK:
+	case DT_LNK:
 		return add_link(h, f);
 	default:
 		return add_special(h, f);
 	}
+}
+
+static int list_folder(struct host *h, const struct walked *w, struct names *names)
+{
+	if (match_list_folder(w->fd, ".", names) == 0)
+		return 0;
+	return host_files_free_descriptors(h->files)
+		       ? match_list_folder(w->fd, ".", names)
+		       : -1;
 }
 
 static int walk(struct host *h, struct walked *w)
@@ -288,15 +238,17 @@ static int walk(struct host *h, struct walked *w)
 	int rc = 0;
 
 	tree_add_input(h->tree, w->host);
-	if (match_list_folder(w->fd, ".", &names) < 0)
+	if (list_folder(h, w, &names) < 0)
 		return place_fail(
 			h->diag, &h->item->place, "%s: %s", w->shown, strerror(errno));
 	for (size_t i = 0; i < names.count; i++) {
 		struct found f = {.in = w, .name = names.list[i]};
 
-		if (add_entry(h, &f) < 0)
+		w->left = names.count - i - 1;
+		if (add_entry(h, &f, match_name_type(&names, i)) < 0)
 			rc = -1;
 	}
+	host_files_end_folder(h->files, w);
 	match_names_clear(&names);
 	return rc;
 }
@@ -323,18 +275,29 @@ static int place_folder(struct host *h, struct walked *w, const char *path)
 	return w->node ? keep(h, &f, w->node) : -1;
 }
 
+static int end_walk(struct host *h, struct walked *w, int rc)
+{
+	host_walked_drop(w);
+	return host_files_close(h->files) < 0 ? -1 : rc;
+}
+
 int host_walk_folder(struct host *h, const char *real, const char *host,
 	const char *shown, const char *path)
 {
-	struct walked w = {.fd = -1, .real = real, .host = host, .shown = shown};
-	int rc = open_walked(h, &w);
+	struct walked *w = host_walked_new();
+	struct host_files files;
+	int rc;
 
+	host_files_open(&files, h);
+	w->real = real;
+	w->host = host;
+	w->shown = shown;
+	rc = open_walked(h, w);
 	if (rc == 0)
-		rc = place_folder(h, &w, path);
+		rc = place_folder(h, w, path);
 	if (rc == 0)
-		rc = walk(h, &w);
-	file_close(&w.fd);
-	return rc;
+		rc = walk(h, w);
+	return end_walk(h, w, rc);
 }
 
 /* "a/b" -> "a"; "/b" -> "/"; "b" -> "". */
@@ -349,24 +312,24 @@ static const char *folder_of(struct host *h, const char *path)
 }
 
 int host_walk_file(struct host *h, const char *real, const char *host, const char *shown,
-	const char *path)
+	const char *path, mode_t mode)
 {
-	struct walked w = {
-		.fd = -1,
-		.real = folder_of(h, real),
-		.host = folder_of(h, host),
-		.shown = folder_of(h, shown),
-	};
-	struct found f = {.in = &w, .name = strrchr(real, '/') + 1, .path = path};
-	int rc = open_walked(h, &w);
+	struct walked *w = host_walked_new();
+	struct found f = {.in = w, .name = strrchr(real, '/') + 1, .path = path};
+	struct host_files files;
+	int rc;
 
-	if (rc == 0 && h->last && strcmp(h->last->path, w.real) == 0 &&
-		strcmp(h->last->name, w.shown) == 0 && h->last->inode == w.st.st_ino &&
-		h->last->device == w.st.st_dev)
-		w.folder = h->last;
+	host_files_open(&files, h);
+	w->real = folder_of(h, real);
+	w->host = folder_of(h, host);
+	w->shown = folder_of(h, shown);
+	rc = open_walked(h, w);
+	if (rc == 0 && h->last && strcmp(h->last->path, w->real) == 0 &&
+		strcmp(h->last->name, w->shown) == 0 && h->last->inode == w->st.st_ino &&
+		h->last->device == w->st.st_dev)
+		w->folder = h->last;
 	if (rc == 0)
-		rc = add_entry(h, &f);
-	h->last = w.folder;
-	file_close(&w.fd);
-	return rc;
+		rc = add_entry(h, &f, (unsigned char)IFTODT(mode));
+	h->last = w->folder;
+	return end_walk(h, w, rc);
 }

@@ -45,11 +45,9 @@ static int read_one(struct arena *a, const char *path, const char *name, struct 
 	return 0;
 }
 
-static int read_all(struct host *h, const char *path, const char *names, size_t size,
-	struct xattrs *out)
+static int read_all(const struct xattrs *own, const char *path, const char *names,
+	size_t size, struct xattrs *out, struct arena *a)
 {
-	const struct xattrs *own = h->item->xattrs;
-	struct arena *a = &h->tree->arena;
 	struct xattr *list;
 	size_t room = own ? own->count : 0, count = room;
 
@@ -79,8 +77,8 @@ static int has_none(const char *folder, const char *name)
 	return size == 0 || (size < 0 && errno == ENOTSUP);
 }
 
-int host_read_xattrs(struct host *h, const char *folder, int fd, const char *name,
-	const struct xattrs **xattrs)
+int host_read_xattrs(const struct item *item, const char *folder, int fd,
+	const char *name, const struct xattrs **xattrs, struct arena *a)
 {
 	char path[PATH_BYTES];
 	struct xattrs *found;
@@ -88,18 +86,18 @@ int host_read_xattrs(struct host *h, const char *folder, int fd, const char *nam
 	char *names;
 	int rc;
 
-	*xattrs = h->item->xattrs;
+	*xattrs = item->xattrs;
 	if (has_none(folder, name))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", fd, name);
 	size = llistxattr(path, NULL, 0);
 	if (size <= 0)
 		return (int)size;
-	found = arena_alloc(&h->tree->arena, sizeof(*found));
+	found = arena_alloc(a, sizeof(*found));
 	names = memory_alloc((size_t)size + 1);
 	errno = EAGAIN; /* where the list changes in between */
 	rc = llistxattr(path, names, (size_t)size) == size
-		     ? read_all(h, path, names, (size_t)size, found)
+		     ? read_all(item->xattrs, path, names, (size_t)size, found, a)
 		     : -1;
 	*xattrs = found;
 	free(names);

@@ -39,14 +39,15 @@ static const char **append(
 	return list;
 }
 
-/* Names one after the other, then pointers to them: a folder may have millions. */
+/* Types and names one after the other, then pointers to the names: a folder may have
+ * millions. */
 static const char **sorted_names(const struct buffer *packed, size_t count)
 {
 	const char **names = memory_alloc((count + 1) * sizeof(*names));
 	const char *p = packed->bytes;
 
 	for (size_t i = 0; i < count; i++, p += strlen(p) + 1)
-		names[i] = p;
+		names[i] = ++p;
 	qsort(names, count, sizeof(*names), by_text);
 	return names;
 }
@@ -58,6 +59,7 @@ static int read_names(DIR *dir, struct names *n)
 	while ((errno = 0, e = readdir(dir))) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
+		buffer_add(&n->packed, &e->d_type, 1);
 		buffer_add(&n->packed, e->d_name, strlen(e->d_name) + 1);
 		n->count++;
 	}
@@ -91,6 +93,11 @@ void match_names_clear(struct names *n)
 	buffer_clear(&n->packed);
 	free(n->list);
 	*n = (struct names){0};
+}
+
+unsigned char match_name_type(const struct names *n, size_t i)
+{
+	return (unsigned char)n->list[i][-1];
 }
 
 int match_is_pattern(const char *text)

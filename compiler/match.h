@@ -27,6 +27,8 @@ struct names {
  * after a 0. */
 int match_list_folder(int dirfd, const char *path, struct names *n);
 void match_names_clear(struct names *n);
+/* What readdir(3) said of the i-th: DT_REG, say, or DT_UNKNOWN. */
+unsigned char match_name_type(const struct names *n, size_t i);
 
 /* 1 where the text has one of * ? [ */
 int match_is_pattern(const char *text);

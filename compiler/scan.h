@@ -13,6 +13,7 @@ struct scan_options {
 	const char *const *allowed; /* absolute: further folders that items may name */
 	size_t allowed_count;
 	int keep_special_modes; /* bases: set-id and sticky bits stay */
+	unsigned threads;	/* 0: as many as there are processors, at most 4 */
 };
 
 /* Adds the items below `top` ("app"). Every bad item adds its line to d; -1 if any was.

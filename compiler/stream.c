@@ -2,14 +2,12 @@
 #include "stream.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "batch.h"
+#include "threads.h"
 
-#define THREADS_MAX 4
 /* Two for every thread to work on, and some between them, so that none waits for its turn
  * as long as there is anything to read or to write. */
 #define SLOTS(threads) (2 * (threads) + 2)
@@ -187,36 +185,6 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static unsigned count_threads(const struct stream_options *o)
-{
-	cpu_set_t cpus;
-	int count = 1;
-
-	if (o->threads)
-		return o->threads < THREADS_MAX ? o->threads : THREADS_MAX;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		count = CPU_COUNT(&cpus);
-	return count < THREADS_MAX ? (unsigned)count : THREADS_MAX;
-}
-
-/* The calling thread and as many others as there can be. Signals are the caller's. */
-static void work_together(struct stream *st, unsigned threads)
-{
-	pthread_t others[THREADS_MAX];
-	unsigned started = 0;
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (started + 1 < threads &&
-		pthread_create(&others[started], NULL, work, st) == 0)
-		started++;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	work(st);
-	for (unsigned i = 0; i < started; i++)
-		pthread_join(others[i], NULL);
-}
-
 /* Buffers start at blocks, which the kernel copies faster. */
 static char *make_slots(struct stream *st)
 {
@@ -232,7 +200,8 @@ static char *make_slots(struct stream *st)
 int stream_files(struct tree *t, const struct stream_options *o,
 	const struct stream_sink *sink, struct diag *d)
 {
-	unsigned threads = count_threads(o);
+	unsigned threads = threads_count(o->threads);
+	struct threads others = {0};
 	struct diag problems = {0};
 	struct stream st = {
 		.context = {.tree = t, .sink = sink, .no_whole = o->no_whole},
@@ -245,7 +214,9 @@ int stream_files(struct tree *t, const struct stream_options *o,
 	char *bytes = make_slots(&st);
 
 	batch_walk_open(&st.walk, &st.context);
-	work_together(&st, threads);
+	threads_start(&others, threads - 1, work, &st);
+	work(&st);
+	threads_join(&others);
 	batch_walk_close(&st.walk);
 	pthread_cond_destroy(&st.changed);
 	pthread_mutex_destroy(&st.lock);
