@@ -21,7 +21,7 @@ void condor_add_description(struct buffer *b, const struct condor_job *j)
 		"# Written by `wurun submit condor`. To be submitted from this folder:\n"
 		"# condor_submit " CONDOR_DESCRIPTION "\n"
 		"universe = vanilla\n"
-		"JobBatchName = %s\n"
+		"batch_name = %s\n"
 		"executable = " SUBMIT_SCRIPT "\n"
 		"arguments = \"$(task)\"\n"
 		"getenv = HOME, PATH, XDG_CACHE_HOME, WURUN_QEMU\n"
@@ -50,11 +50,17 @@ void condor_add_description(struct buffer *b, const struct condor_job *j)
 		"queue task, ids from " SUBMIT_TASKS "\n");
 }
 
+static void free_name(char **name)
+{
+	free(*name);
+}
+
 static int write_description(
 	const struct submission *s, const struct submit_array *array, struct diag *d)
 {
 	uint64_t output = manifest_find_file(&s->manifest, WU_OUTPUT_IMAGE)->size_bytes;
-	const struct condor_job job = {.name = array->name,
+	CLEANUP(free_name) char *name = submit_plain_name(s->manifest.name);
+	const struct condor_job job = {.name = name,
 		.cpus = s->manifest.cpus,
 		.memory_bytes = s->manifest.memory_bytes + SUBMIT_OVERHEAD_BYTES,
 		.disk_bytes = 2 * output + SCRATCH_SLACK_BYTES};

@@ -167,6 +167,8 @@ int slurm_submit(struct submission *s, const struct stdio *stdio, struct diag *d
 			s->folder);
 		return EXIT_HOST_FAILED;
 	}
+	if (!s->options->dry && slurm_find(d) < 0)
+		return EXIT_HOST_FAILED;
 	if (submission_begin(s, d) < 0 || ask_cluster(&w, d) < 0)
 		return EXIT_HOST_FAILED;
 	while (rc == 0 && w.sent < s->count)

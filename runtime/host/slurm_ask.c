@@ -37,20 +37,35 @@ static int complain(const char *program, const char *output, int status, struct 
 	return -1;
 }
 
-/* argv[0] is a name in PATH. Returns what it says, or NULL. */
-static char *ask(char **argv, struct diag *d)
+static char *find(const char *name, struct diag *d)
 {
-	const char *name = argv[0];
-	char *path = child_find_program(name), *output = NULL;
-	int status = 0, rc;
+	char *path = child_find_program(name);
 
-	if (!path) {
+	if (!path)
 		diag_fail(d,
 			"slurm: %s: not found in PATH: this is for a host from which "
 			"jobs are submitted (Debian: apt install slurm-client)",
 			name);
+	return path;
+}
+
+int slurm_find(struct diag *d)
+{
+	char *path = find(SLURM_SBATCH, d);
+
+	free(path);
+	return path ? 0 : -1;
+}
+
+/* argv[0] is a name in PATH. Returns what it says, or NULL. */
+static char *ask(char **argv, struct diag *d)
+{
+	const char *name = argv[0];
+	char *path = find(name, d), *output = NULL;
+	int status = 0, rc;
+
+	if (!path)
 		return NULL;
-	}
 	argv[0] = path;
 	rc = child_read_output(argv, ANSWER_LIMIT_BYTES, &output, &status, d);
 	argv[0] = (char *)(uintptr_t)name;

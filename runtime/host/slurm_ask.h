@@ -19,6 +19,8 @@ long slurm_find_array_size(const char *config);
 /* "NAME NUMBER" lines, of squeue: marks these tasks. */
 void slurm_mark_queued(const char *lines, struct submit_sent *sent);
 
+/* Returns 0 where there is an sbatch, or -1 with what to do. */
+int slurm_find(struct diag *d);
 /* How many tasks an array of this cluster may have. Returns 0 or -1. */
 int slurm_ask_array_limit(size_t *tasks, struct diag *d);
 /* Marks the tasks that are queued or running. Returns 0 or -1. */
