@@ -51,7 +51,7 @@ static int take_payload(struct port *p, enum port_kind kind, char *rest)
 	return 0;
 }
 
-/* "0.25 text", in no locale. */
+/* "0.25 text", in no locale; what a double cannot hold of its digits is passed over. */
 static int take_progress(struct port *p, enum port_kind kind, char *rest)
 {
 	struct port_message m = {.kind = kind};
@@ -61,10 +61,15 @@ static int take_progress(struct port *p, enum port_kind kind, char *rest)
 	for (; isdigit((unsigned char)*c); c++)
 		m.fraction = m.fraction * 10 + (*c - '0');
 	if (*c == '.')
-		for (c++; isdigit((unsigned char)*c); c++)
-			m.fraction += (*c - '0') * (scale /= 10);
+		for (c++; isdigit((unsigned char)*c); c++) {
+			if (scale >= 1e15)
+				continue;
+			m.fraction = m.fraction * 10 + (*c - '0');
+			scale *= 10;
+		}
 	if (c == rest || (*c && *c != ' '))
 		return -1;
+	m.fraction /= scale;
 	if (m.fraction > 1)
 		m.fraction = 1;
 	m.text = c + strspn(c, " ");
