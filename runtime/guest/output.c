@@ -58,7 +58,7 @@ static int set_modes(const struct output *o)
 
 void output_init(struct output *o)
 {
-	*o = (struct output){-1, -1, -1, {-1, -1}, 0};
+	*o = (struct output){-1, -1, -1, {-1, -1}, 0, 0};
 }
 
 int output_open(struct output *o, const char *mounted, struct text *problem)
@@ -72,8 +72,10 @@ int output_open(struct output *o, const char *mounted, struct text *problem)
 	if (unlinkat(o->folder, RECORD, 0) < 0 && errno != ENOENT)
 		return fail(problem, WU_RECORD);
 	o->record = make_file(o->folder, TEMPORARY);
-	/* Blocks that are allocated now are there when the disk is full. */
-	if (o->record < 0 || fallocate(o->record, 0, 0, OUTPUT_RECORD_BYTES) < 0)
+	/* Blocks that are allocated now are there when the disk is full. Those that the
+	 * record does not need stay behind its end: to give them back takes its time. */
+	if (o->record < 0 ||
+		fallocate(o->record, FALLOC_FL_KEEP_SIZE, 0, OUTPUT_RECORD_BYTES) < 0)
 		return fail(problem, "no room for the record");
 	for (int s = 0; s < OUTPUT_STREAMS; s++) {
 		o->streams[s] = make_file(o->folder, stream_names[s]);
@@ -159,7 +161,11 @@ int output_stage_record(struct output *o, const char *bytes, size_t size)
 		return -1;
 	if (write_all(o->record, bytes, size) < 0)
 		return -1;
-	return ftruncate(o->record, (off_t)size);
+	/* One that was staged before may have been longer. */
+	if (o->is_staged && ftruncate(o->record, (off_t)size) < 0)
+		return -1;
+	o->is_staged = 1;
+	return 0;
 }
 
 int output_commit_record(const struct output *o)

@@ -18,6 +18,7 @@ struct output {
 	int record;	  /* the record's temporary file */
 	int streams[OUTPUT_STREAMS];
 	int lost_errno; /* why the first byte of a stream could not be kept, or 0 */
+	int is_staged;
 };
 
 void output_init(struct output *o);

@@ -19,6 +19,7 @@
 #include "runtime/guest/port.h"
 #include "runtime/guest/progress.h"
 #include "runtime/guest/record.h"
+#include "runtime/guest/resume.h"
 #include "runtime/guest/text.h"
 
 static void json_strings_read_back(void **state)
@@ -429,6 +430,59 @@ static void a_slow_host_gets_whole_messages(void **state)
 	free(chunk);
 }
 
+#define SEED "00112233445566778899aabbccddeeff0123456789abcdef0f1e2d3c4b5a6978"
+
+static void the_host_says_how_to_go_on(void **state)
+{
+	char bare[] = "resume 1700000000.000000005 " SEED;
+	char full[] = "resume 1.999999999 " SEED " wu.time_ms=7 wu.user=root";
+	struct arguments a = {.time_ms = 3};
+	struct resume r;
+	(void)state;
+
+	assert_int_equal(resume_parse(&r, bare), 0);
+	assert_int_equal(r.seconds, 1700000000);
+	assert_int_equal(r.nanoseconds, 5);
+	assert_int_equal(r.seed[0], 0);
+	assert_int_equal(r.seed[1], 0x11);
+	assert_int_equal(r.seed[31], 0x78);
+	assert_string_equal(r.arguments, "");
+	assert_int_equal(resume_parse(&r, full), 0);
+	assert_int_equal(r.nanoseconds, 999999999);
+	assert_int_equal(arguments_add(&a, r.arguments), 0);
+	assert_int_equal(a.time_ms, 7);
+	assert_int_equal(a.as_root, 1);
+}
+
+static void what_makes_no_sense_is_no_resume(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"resume",
+		"resume ",
+		"resume 1 " SEED,
+		"resume 1. " SEED,
+		"resume .1 " SEED,
+		"resume 1.1000000000 " SEED,
+		"resume -1.0 " SEED,
+		"resume 18446744073709551615.0 " SEED,
+		"resume 1.0 0011",
+		"resume 1.0 " SEED "0",
+		"resume 1.0 g" SEED,
+		"resume 1.0",
+		"go on 1.0 " SEED,
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char line[256];
+		struct resume r;
+
+		strcpy(line, bad[i]);
+		assert_int_equal(resume_parse(&r, line), -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +502,8 @@ int main(void)
 		cmocka_unit_test(a_record_always_fits),
 		cmocka_unit_test(without_a_port_messages_wait_and_output_does_not),
 		cmocka_unit_test(a_slow_host_gets_whole_messages),
+		cmocka_unit_test(the_host_says_how_to_go_on),
+		cmocka_unit_test(what_makes_no_sense_is_no_resume),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
