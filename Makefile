@@ -300,7 +300,9 @@ HOST_TESTS := \
 	test_jail \
 	test_journal \
 	test_port \
+	test_qmp \
 	test_record \
+	test_snapshot \
 	test_submit \
 	test_table \
 	test_text
