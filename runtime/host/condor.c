@@ -142,20 +142,6 @@ static int send(struct submission *s, struct submit_array *array,
 	return rc;
 }
 
-static void say_summary(
-	const struct submission *s, size_t tasks, const struct stdio *stdio)
-{
-	fprintf(stdio->err, "%s: ", s->manifest.name);
-	if (s->count == 0)
-		fputs("nothing to submit", stdio->err);
-	else
-		fprintf(stdio->err, "%zu instances %s in %zu tasks", s->count,
-			s->options->dry ? "would be submitted" : "submitted", tasks);
-	if (s->finished)
-		fprintf(stdio->err, ", %zu with a result", s->finished);
-	fprintf(stdio->err, "; results in %s\n", s->results.path);
-}
-
 int condor_submit(struct submission *s, const struct stdio *stdio, struct diag *d)
 {
 	struct submit_array array = SUBMIT_ARRAY_NONE;
@@ -173,7 +159,7 @@ int condor_submit(struct submission *s, const struct stdio *stdio, struct diag *
 			rc = send(s, &array, stdio, d);
 	}
 	if (rc == 0)
-		say_summary(s, tasks, stdio);
+		submit_say_summary(s, s->count, tasks, stdio->err);
 	submit_clear_array(&array);
 	return rc < 0 ? EXIT_HOST_FAILED : 0;
 }

@@ -135,26 +135,6 @@ static int submit_array(struct way *w, struct diag *d)
 	return rc;
 }
 
-static void say_summary(const struct way *w)
-{
-	const struct submission *s = w->submission;
-	FILE *err = w->stdio->err;
-
-	fprintf(err, "%s: ", s->manifest.name);
-	if (s->count == 0)
-		fputs("nothing to submit", err);
-	else
-		fprintf(err, "%zu instances %s in %zu tasks", w->sent,
-			s->options->dry ? "would be submitted" : "submitted", w->tasks);
-	if (s->underway)
-		fprintf(err, ", %zu queued or running", s->underway);
-	if (s->finished)
-		fprintf(err, ", %zu with a result", s->finished);
-	if (w->sent < s->count)
-		fprintf(err, ", %zu not submitted", s->count - w->sent);
-	fprintf(err, "; results in %s\n", s->results.path);
-}
-
 int slurm_submit(struct submission *s, const struct stdio *stdio, struct diag *d)
 {
 	struct way w = {.submission = s, .stdio = stdio};
@@ -174,7 +154,7 @@ int slurm_submit(struct submission *s, const struct stdio *stdio, struct diag *d
 	while (rc == 0 && w.sent < s->count)
 		rc = submit_array(&w, d);
 	if (rc == 0 || w.sent > 0)
-		say_summary(&w);
+		submit_say_summary(s, w.sent, w.tasks, stdio->err);
 	free(w.job);
 	return rc < 0 ? EXIT_HOST_FAILED : 0;
 }

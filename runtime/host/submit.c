@@ -146,6 +146,23 @@ void submission_clear(struct submission *s)
 	*s = SUBMISSION_NONE;
 }
 
+void submit_say_summary(const struct submission *s, size_t sent, size_t tasks, FILE *err)
+{
+	fprintf(err, "%s: ", s->manifest.name);
+	if (s->count == 0)
+		fputs("nothing to submit", err);
+	else
+		fprintf(err, "%zu instances %s in %zu tasks", sent,
+			s->options->dry ? "would be submitted" : "submitted", tasks);
+	if (s->underway)
+		fprintf(err, ", %zu queued or running", s->underway);
+	if (s->finished)
+		fprintf(err, ", %zu with a result", s->finished);
+	if (sent < s->count)
+		fprintf(err, ", %zu not submitted", s->count - sent);
+	fprintf(err, "; results in %s\n", s->results.path);
+}
+
 size_t submit_count_tasks(size_t instances, size_t pack)
 {
 	return instances / pack + (instances % pack != 0);

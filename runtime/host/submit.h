@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/diag.h"
 #include "common/memory.h"
@@ -57,6 +58,9 @@ int submission_open(struct submission *s, const struct submit_options *o,
 /* Makes RESULTS/.submit and locks it against other submits. Returns 0 or -1. */
 int submission_begin(struct submission *s, struct diag *d);
 void submission_clear(struct submission *s);
+
+/* The closing line: so many instances were sent (or would be), in so many tasks. */
+void submit_say_summary(const struct submission *s, size_t sent, size_t tasks, FILE *err);
 
 /* The tasks that so many instances make, `pack` in each. */
 size_t submit_count_tasks(size_t instances, size_t pack);
