@@ -438,7 +438,7 @@ wait_until() {
 	script -qec true /dev/null >/dev/null 2>&1 || skip "lacks pseudo-terminals: /dev/pts"
 	make_qemu <<<'sleep 0.3; exit 0'
 	local command
-	command="\"$WURUN\" run --accel tcg -j 2 cases -o \"$SCRATCH/r\""
+	command="\"$WURUN\" run --warm off --accel tcg -j 2 cases -o \"$SCRATCH/r\""
 	TERM=xterm COLUMNS=30 run script -qec "$command" /dev/null
 	assert_output --partial $'\r\033[K0/7 done, 0 failed, 2 running'
 	refute_output --partial "0/7 done, 0 failed, 2 running,"
