@@ -162,9 +162,12 @@ static void greet(struct port *p)
 static int attach_and_wait(struct agent *a, int *arguments_are_good)
 {
 	wait_for_disks(a, DISK_BIT(DISK_OUTPUT) | DISK_BIT(DISK_APP));
-	if (attach_unit(a) < 0 || output_sync(&a->output) < 0 ||
-		resume_prepare(&a->port) < 0)
+	if (attach_unit(a) < 0)
 		return -1;
+	if (output_sync(&a->output) < 0 || resume_prepare(&a->port) < 0) {
+		text_add(&a->record.reason, "cannot be saved: no port, or no disk");
+		return -1;
+	}
 	tell(&a->port, "ready", "");
 	if (resume_wait(&a->port, &a->arguments) < 0)
 		*arguments_are_good = 0;
