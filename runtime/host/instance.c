@@ -49,11 +49,11 @@ static void set_time_deadline(struct instance *i)
 		set_deadline(i, STOP_NONE, 0);
 }
 
-static uint64_t get_boot_limit(const struct instance *i)
+uint64_t instance_boot_limit(const struct instance_context *c, enum accelerator a)
 {
-	if (i->context->boot_ms)
-		return i->context->boot_ms;
-	return i->accelerator == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS;
+	if (c->boot_ms)
+		return c->boot_ms;
+	return a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS;
 }
 
 static void keep_live(struct instance *i, int stream, const char *bytes, size_t size)
@@ -275,7 +275,7 @@ int instance_start(struct instance *i, const struct instance_context *c,
 		give_up_for(i, &d);
 		return -1;
 	}
-	set_deadline(i, STOP_BOOT, from ? WAKE_MS : get_boot_limit(i));
+	set_deadline(i, STOP_BOOT, from ? WAKE_MS : instance_boot_limit(c, a));
 	i->state = INSTANCE_RUNNING;
 	live_open(&i->view, results_live_folder(&i->work), c->output_bytes);
 	live_show(i, 1);

@@ -90,6 +90,9 @@ struct instance {
 	char *not_woken; /* why it should be started again, cold; or NULL */
 };
 
+/* Milliseconds within which a guest that boots must have spoken. */
+uint64_t instance_boot_limit(const struct instance_context *c, enum accelerator a);
+
 /* Makes it idle; first of all. */
 void instance_init(struct instance *i);
 /* Starts it in i, which is idle: cold, or from a snapshot (else NULL). `attempt` counts

@@ -14,7 +14,7 @@
 #include "runtime/unit.h"
 #include "warm_key.h"
 
-#define MAKING_MS 240000 /* a boot and a little more */
+#define READY_MS 30000 /* after a boot that takes all of its time */
 #define LOOK_AGAIN_MS 200
 #define FAILURES 3
 #define ERRORS_LIMIT_BYTES 8192
@@ -202,7 +202,7 @@ static void make(struct warm *w, enum accelerator a)
 	w->saved = 0;
 	w->port = (struct port){.tell = hear_guest, .context = w};
 	w->qmp = (struct qmp){.tell = hear_monitor, .context = w};
-	w->deadline_ms = clock_now_ms() + MAKING_MS;
+	w->deadline_ms = clock_now_ms() + instance_boot_limit(c, a) + READY_MS;
 }
 
 /* Another process may have it in hand: this one looks for it now and then. */
