@@ -3,7 +3,8 @@
 # A sweep in which QEMU and wurun are killed at random instants, and that is continued three
 # times: exactly one result of each instance, equal to an undisturbed run's.
 # WU_CHAOS_COUNT: instances (24); WU_CHAOS_PERCENT: of QEMUs that are killed (20);
-# WU_CHAOS_DELAY_MS: how long one may live (300); WU_CHAOS_OPTIONS: further options of `wurun run`; WU_CHAOS_SEED: of the random instants.
+# WU_CHAOS_DELAY_MS: how long such a one may live (300); WU_CHAOS_OPTIONS: further options of
+# `wurun run`; WU_CHAOS_SEED: of the random instants.
 
 load helpers
 load run_helpers

@@ -44,7 +44,7 @@ check_options() {
 	for command in build check inspect image base; do
 		check_options "$ROOT/docs/man/wuc.1.scd" "$WUC" "$command"
 	done
-	for command in run submit unpack ls verify doctor; do
+	for command in run submit status logs collect unpack ls verify doctor; do
 		check_options "$ROOT/docs/man/wurun.1.scd" "$WURUN" "$command"
 	done
 }
