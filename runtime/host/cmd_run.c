@@ -183,16 +183,8 @@ static int is_to_be_rerun(const struct run *r, const struct journal_entry *e)
 static int is_finished(const struct run *r, const struct manifest_instance *i,
 	const struct journal_entry *e)
 {
-	char key[DIGEST_HEX];
-
-	manifest_instance_key(&r->manifest, i, key);
-	if (strcmp(e->key, key) != 0 || classify_is_host_side(e->class))
-		return 0;
-	/* A limit that ran out is no result for a run with another limit. */
-	if (strcmp(e->class, WU_CLASS_TIME_LIMIT) == 0 &&
-		e->limit_ms != r->context.time_ms)
-		return 0;
-	return !is_to_be_rerun(r, e);
+	return results_is_current(e, &r->manifest, i, r->context.time_ms) &&
+	       !is_to_be_rerun(r, e);
 }
 
 /* 1, and the news of it, where it has its result. */

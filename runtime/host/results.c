@@ -15,7 +15,6 @@
 #include "classify.h"
 #include "common/file.h"
 #include "common/memory.h"
-#include "manifest.h"
 #include "runtime/unit.h"
 
 #define RESULT_LIMIT_BYTES (16u << 20)
@@ -331,4 +330,17 @@ void results_abandon(struct work *w)
 	workdir_drop(&w->folder);
 	workdir_drop(&w->remote);
 	file_close(&w->result);
+}
+
+int results_is_current(const struct journal_entry *e, const struct manifest *m,
+	const struct manifest_instance *i, uint64_t time_ms)
+{
+	char key[DIGEST_HEX];
+
+	if (classify_is_host_side(e->class))
+		return 0;
+	if (strcmp(e->class, WU_CLASS_TIME_LIMIT) == 0 && e->limit_ms != time_ms)
+		return 0;
+	manifest_instance_key(m, i, key);
+	return strcmp(e->key, key) == 0;
 }

@@ -16,6 +16,7 @@
 #include "common/diag.h"
 #include "common/workdir.h"
 #include "journal.h"
+#include "manifest.h"
 #include "transfer.h"
 
 #define RESULTS_FILE "result.json"
@@ -92,5 +93,10 @@ int results_commit(struct results *r, const char *id, struct work *w,
 	const json_t *result, struct diag *d);
 /* Removes the work folder and what is in it. */
 void results_abandon(struct work *w);
+
+/* 1 where this is the instance's result still: of the same bytes, not the host's failure,
+ * and no limit that ran out where another one counts now. */
+int results_is_current(const struct journal_entry *e, const struct manifest *m,
+	const struct manifest_instance *i, uint64_t time_ms);
 
 #endif

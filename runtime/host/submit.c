@@ -45,19 +45,12 @@ static int find_ourselves(struct submission *s, struct diag *d)
 	return 0;
 }
 
-/* As `wurun run` decides it, with the limit that tasks run with: the unit's own. */
+/* Tasks run with the unit's own limit. */
 static int is_finished(struct submission *s, const struct manifest_instance *i)
 {
 	const struct journal_entry *e = results_find(&s->results, i->id);
-	char key[DIGEST_HEX];
 
-	if (!e || classify_is_host_side(e->class))
-		return 0;
-	manifest_instance_key(&s->manifest, i, key);
-	if (strcmp(e->key, key) != 0)
-		return 0;
-	return strcmp(e->class, WU_CLASS_TIME_LIMIT) != 0 ||
-	       e->limit_ms == s->manifest.time_ms;
+	return e && results_is_current(e, &s->manifest, i, s->manifest.time_ms);
 }
 
 static int select_instances(
