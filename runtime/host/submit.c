@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "classify.h"
 #include "common/file.h"
 #include "common/memory.h"
 #include "runtime/unit.h"
