@@ -158,7 +158,8 @@ static char *prefix_for(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return memory_printf(".%.*s" WORKDIR_NEW, PREFIX_NAME_MAX, slash ? slash + 1 : path);
+	return memory_printf(
+		".%.*s" WORKDIR_NEW, PREFIX_NAME_MAX, slash ? slash + 1 : path);
 }
 
 void workdir_mend_file(int dirfd, const char *path)

@@ -40,9 +40,8 @@
 	"wu.time_ms="	       /* the limit on all scripts together; 0 or absent: none */
 #define WU_ARG_USER "wu.user=" /* "root": scripts run as root, else as WU_USER_ID */
 #define WU_ARG_PROBE                                                                     \
-	"wu.probe=1" /* print WU_PROBE_ANSWER on the console, reboot at once */
-#define WU_ARG_WARM                                                                      \
-	"wu.warm=1" /* after `ready`, wait for the host's `resume` */
+	"wu.probe=1"		/* print WU_PROBE_ANSWER on the console, reboot at once */
+#define WU_ARG_WARM "wu.warm=1" /* after `ready`, wait for the host's `resume` */
 #define WU_PROBE_ANSWER "wuguest: probe ok"
 
 /* On the output disk. */

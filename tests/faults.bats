@@ -7,9 +7,8 @@
 load helpers
 load build_helpers
 
-: "${BUILD:=$ROOT/build}"
-SHIM=$(realpath "$BUILD")/tests/fault.so
-DRIVE=$(realpath "$BUILD")/tests/fault-drive
+SHIM=${WUC%/*}/tests/fault.so
+DRIVE=${WUC%/*}/tests/fault-drive
 
 # Failures that wuc passes over, and why:
 tolerated=(

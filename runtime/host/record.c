@@ -195,9 +195,8 @@ static json_t *make_host(const struct record_context *c)
 		strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "accelerator",
 		c->accelerator, "qemu", c->qemu, "name", c->host, "start", c->start,
-		"started", stamp,
-		"wall_ms", (json_int_t)c->wall_ms, "boot_ms", (json_int_t)c->boot_ms,
-		"limit_ms", (json_int_t)c->limit_ms);
+		"started", stamp, "wall_ms", (json_int_t)c->wall_ms, "boot_ms",
+		(json_int_t)c->boot_ms, "limit_ms", (json_int_t)c->limit_ms);
 }
 
 json_t *record_make_result(
