@@ -230,7 +230,8 @@ static int stage_record(struct agent *a)
 }
 
 /* One sync serves the record and all that the scripts wrote; where that went wrong, the
- * record has to say so. Returns 0, or -1 with errno. */
+ * record has to say so. The second has only its name to write. Returns 0, or -1 with
+ * errno. */
 static int write_record(struct agent *a)
 {
 	if (stage_record(a) < 0)
@@ -241,7 +242,9 @@ static int write_record(struct agent *a)
 		if (stage_record(a) < 0 || output_sync(&a->output) < 0)
 			return -1;
 	}
-	return output_commit_record(&a->output);
+	if (output_commit_record(&a->output) < 0)
+		return -1;
+	return output_sync(&a->output);
 }
 
 static void leave_record(struct agent *a)
@@ -254,10 +257,11 @@ static void leave_record(struct agent *a)
 		lament(a, strerror(errno));
 	else
 		recorded = 1;
-	output_close(&a->output);
-	mounts_detach();
+	/* A host that keeps nothing of the disk but its files ends the guest here. */
 	if (recorded)
 		tell(&a->port, "done ", a->record.class);
+	output_close(&a->output);
+	mounts_detach();
 	port_finish(&a->port);
 }
 

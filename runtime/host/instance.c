@@ -29,7 +29,8 @@
 /* The guest enforces its limit itself; this is for one that does not. */
 #define GRACE_MS 30000
 #define GRACE_PART 10
-/* From a panic to the reboot after it. */
+/* From the record to the end of QEMU; from a panic to the reboot after it. */
+#define SHUTDOWN_MS 60000
 #define PANIC_MS 3000
 #define ERRORS_LIMIT_BYTES 8192
 
@@ -73,6 +74,19 @@ static void keep_live(struct instance *i, int stream, const char *bytes, size_t 
 	}
 }
 
+/* What it wrote, QEMU has written, and is the kernel's: only a disk that is kept is worth
+ * waiting for, until it is unmounted. A guest that says so again and again wins no time
+ * by it. */
+static void hear_done(struct instance *i)
+{
+	if (i->context->keep == KEEP_NONE) {
+		i->is_done = 1;
+		qemu_kill(&i->qemu);
+	} else if (clock_now_ms() + SHUTDOWN_MS < i->deadline_ms) {
+		set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
+	}
+}
+
 static void hear(void *context, const struct port_message *m)
 {
 	struct instance *i = context;
@@ -98,10 +112,7 @@ static void hear(void *context, const struct port_message *m)
 		live_set_script(&i->view, m->text);
 		break;
 	case PORT_DONE:
-		/* Nothing that it would still do is worth waiting for: what it wrote,
-		 * QEMU has written, and is the kernel's. */
-		i->is_done = 1;
-		qemu_kill(&i->qemu);
+		hear_done(i);
 		break;
 	default:
 		break;
@@ -234,12 +245,10 @@ static int start_qemu(struct instance *i, const struct snapshot *from, struct di
 	if (rc < 0 || !from)
 		return rc;
 	i->is_warm = 1;
-	if (wake_load(&i->qemu, state) == 0)
-		return 0;
-	diag_fail_errno(d, "QEMU's monitor");
-	qemu_kill(&i->qemu);
-	qemu_reap(&i->qemu);
-	return -1;
+	/* A QEMU that has ended already tells why on its way out. */
+	if (wake_load(&i->qemu, state) < 0)
+		fail_to_wake(i, "QEMU's monitor takes no command");
+	return 0;
 }
 
 void instance_init(struct instance *i)
@@ -397,7 +406,8 @@ static int could_not_wake(struct instance *i)
 	if (!i->not_woken && i->facts.stop == STOP_NONE && WIFSIGNALED(status) &&
 		(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
 		return 0;
-	if (!i->not_woken && i->errors.size > 0) {
+	if (i->errors.size > 0) {
+		free(i->not_woken);
 		i->errors.bytes[strcspn(i->errors.bytes, "\n")] = '\0';
 		i->not_woken = text_visible(i->errors.bytes);
 	}

@@ -65,7 +65,7 @@ struct instance {
 	int output, params; /* its disks */
 	int is_warm;	    /* it goes on from a snapshot */
 	int is_told;	    /* how it goes on */
-	int is_done;	    /* it said so: its record is written, its disk unmounted */
+	int is_done;	    /* it said so, and QEMU was ended by us */
 	struct qemu qemu;
 	struct console console;
 	struct port port;

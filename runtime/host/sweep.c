@@ -13,6 +13,7 @@
 #include "room.h"
 
 #define TURN_MS 500    /* live lines move on at least this often */
+#define SLOTS_EACH 2   /* one to run in, one to wait for the disk in */
 #define ASK_PER_SLOT 4 /* of those that other runs had */
 
 struct task {
@@ -36,6 +37,7 @@ struct sweep {
 	struct queue held; /* by other runs; asked for again now and then */
 	uint64_t ask_again_ms;
 	struct instance *slots;
+	size_t slot_count;
 	size_t *numbers; /* of the slots' tasks */
 	size_t running;
 	struct room room;
@@ -122,18 +124,27 @@ static void ask_again(struct sweep *s)
 		put(&s->waiting, take(&s->held));
 }
 
+/* What waits for its bytes to be on the disk leaves its processor to another. */
+static size_t count_busy(const struct sweep *s)
+{
+	size_t busy = (size_t)warm_is_making(s->plan->warm);
+
+	for (size_t n = 0; n < s->slot_count; n++)
+		busy += s->slots[n].state == INSTANCE_RUNNING ||
+			s->slots[n].state == INSTANCE_UNPACKING;
+	return busy;
+}
+
 static void fill_slots(struct sweep *s)
 {
-	size_t made = (size_t)warm_is_making(s->plan->warm);
-
-	if (s->running + made < s->plan->slots)
+	if (count_busy(s) < s->plan->slots)
 		ask_again(s);
-	for (size_t n = 0; n < s->plan->slots && s->waiting.count > 0; n++) {
+	for (size_t n = 0; n < s->slot_count && s->waiting.count > 0; n++) {
 		if (s->slots[n].state != INSTANCE_IDLE)
 			continue;
-		if (s->running + made >= s->plan->slots)
+		if (count_busy(s) >= s->plan->slots)
 			return;
-		if (!room_has(&s->room, s->slots, s->plan->slots))
+		if (!room_has(&s->room, s->slots, s->slot_count))
 			return;
 		fill_slot(s, n);
 	}
@@ -201,7 +212,7 @@ static int wait_for_news(struct sweep *s)
 	size_t count = 1, out, err;
 
 	s->polls[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
-	for (size_t n = 0; n < s->plan->slots; n++) {
+	for (size_t n = 0; n < s->slot_count; n++) {
 		uint64_t deadline = instance_deadline(&s->slots[n]);
 
 		count += (size_t)instance_add_polls(&s->slots[n], s->polls + count);
@@ -228,9 +239,9 @@ static int wait_for_news(struct sweep *s)
 /* All at once, then each: QEMU's end takes a moment. */
 static void interrupt_all(struct sweep *s)
 {
-	for (size_t n = 0; n < s->plan->slots; n++)
+	for (size_t n = 0; n < s->slot_count; n++)
 		qemu_kill(&s->slots[n].qemu);
-	for (size_t n = 0; n < s->plan->slots; n++) {
+	for (size_t n = 0; n < s->slot_count; n++) {
 		if (s->slots[n].state == INSTANCE_IDLE)
 			continue;
 		instance_interrupt(&s->slots[n]);
@@ -246,7 +257,7 @@ static int is_over(const struct sweep *s)
 static int tell(struct sweep *s)
 {
 	const struct sweep_state state = {.list = s->slots,
-		.count = s->plan->slots,
+		.count = s->slot_count,
 		.held = s->held.count,
 		.is_memory_short = s->room.is_short};
 
@@ -264,7 +275,7 @@ static int run(struct sweep *s)
 		if (signal || is_over(s))
 			break;
 		signal = wait_for_news(s);
-		for (size_t n = 0; n < s->plan->slots && !signal; n++)
+		for (size_t n = 0; n < s->slot_count && !signal; n++)
 			if (s->slots[n].state != INSTANCE_IDLE)
 				step(s, n);
 		if (!signal)
@@ -277,7 +288,7 @@ static int run(struct sweep *s)
 
 static void prepare(struct sweep *s)
 {
-	size_t count = s->plan->count, slots = s->plan->slots;
+	size_t count = s->plan->count, slots = s->slot_count;
 
 	s->tasks = memory_alloc(count * sizeof(*s->tasks));
 	s->waiting.ring = memory_alloc(count * sizeof(*s->waiting.ring));
@@ -301,6 +312,7 @@ int sweep_run(const struct instance_context *c, const struct sweep_plan *plan,
 {
 	struct sweep s = {.context = c,
 		.plan = plan,
+		.slot_count = plan->slots * SLOTS_EACH,
 		.accelerator = plan->accelerator,
 		.signals = signals,
 		.listener = listener};
@@ -310,7 +322,7 @@ int sweep_run(const struct instance_context *c, const struct sweep_plan *plan,
 	warm_begin(plan->warm, c, plan->accelerator, plan->count);
 	step_warm(&s);
 	signal = run(&s);
-	for (size_t n = 0; n < plan->slots; n++)
+	for (size_t n = 0; n < s.slot_count; n++)
 		instance_clear(&s.slots[n]);
 	free(s.polls);
 	free(s.numbers);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "common/file.h"
 #include "common/text.h"
@@ -66,7 +67,8 @@ void warm_stop(struct warm *w, const char *why)
 		complain(w, "instances start cold", why);
 	end_qemu(w);
 	snapshot_clear(&w->snapshot);
-	file_close(&w->lock);
+	if (w->keeper <= 0)
+		file_close(&w->lock);
 	w->state = WARM_IS_OFF;
 }
 
@@ -270,7 +272,8 @@ static void drain_all(struct warm *w)
 	}
 }
 
-/* A store that takes nothing is no reason to stop: only later runs start cold then. */
+/* Tens of megabytes: instances do not wait for them. A store that takes nothing is no
+ * reason to stop: only later runs start cold then. */
 static void keep(struct warm *w)
 {
 	struct diag d = {0};
@@ -280,9 +283,25 @@ static void keep(struct warm *w)
 		return;
 	}
 	w->state = WARM_READY;
-	if (snapshot_store(&w->snapshot, w->store, w->key, &d) < 0)
+	w->keeper = child_fork(&w->keeper_end, &d);
+	if (w->keeper == 0)
+		_exit(snapshot_store(&w->snapshot, w->store, w->key, &d) < 0);
+	if (w->keeper < 0) {
+		w->keeper = 0;
 		complain(w, "later runs will start cold", d.lines[0].text);
+	}
 	diag_clear(&d);
+}
+
+static void end_keeping(struct warm *w)
+{
+	if (w->keeper <= 0)
+		return;
+	if (child_reap(w->keeper) != 0)
+		complain(w, "later runs will start cold",
+			"the snapshot could not be stored");
+	w->keeper = 0;
+	file_close(&w->keeper_end);
 	file_close(&w->lock);
 }
 
@@ -322,6 +341,8 @@ static void step_making(struct warm *w)
 
 void warm_step(struct warm *w)
 {
+	if (w->keeper > 0 && has_ended(w->keeper_end))
+		end_keeping(w);
 	if (w->state == WARM_MAKING) {
 		step_making(w);
 	} else if (w->state == WARM_ELSEWHERE && clock_now_ms() >= w->look_again_ms) {
@@ -340,11 +361,11 @@ uint64_t warm_deadline(const struct warm *w)
 int warm_add_polls(const struct warm *w, struct pollfd *polls)
 {
 	const int fds[WARM_POLLS] = {w->qemu.pidfd, w->qemu.console, w->qemu.port,
-		w->qemu.monitor, w->qemu.errors};
+		w->qemu.monitor, w->qemu.errors, w->keeper_end};
 	int count = 0;
 
 	for (int i = 0; i < WARM_POLLS; i++)
-		if (w->state == WARM_MAKING && fds[i] >= 0)
+		if (fds[i] >= 0)
 			polls[count++] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	return count;
 }
@@ -361,6 +382,7 @@ const struct snapshot *warm_get(const struct warm *w)
 
 void warm_clear(struct warm *w)
 {
+	end_keeping(w);
 	warm_stop(w, NULL);
 	file_close(&w->store);
 	free(w->complaint);

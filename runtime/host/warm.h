@@ -17,7 +17,7 @@
 #include "qmp.h"
 #include "snapshot.h"
 
-#define WARM_POLLS 5
+#define WARM_POLLS 6
 #define WARM_WORTH_IT 4 /* instances from which on it pays to make a snapshot */
 
 enum warm_wish { WARM_AUTO, WARM_ON, WARM_OFF };
@@ -46,11 +46,17 @@ struct warm {
 	char *problem; /* why it cannot be made, or NULL */
 	uint64_t deadline_ms;
 	uint64_t look_again_ms; /* elsewhere */
+
+	pid_t keeper; /* the child that puts it into the store, or 0 */
+	int keeper_end;
 };
 
 #define WARM_NONE                                                                        \
-	((struct warm){                                                                  \
-		.store = -1, .lock = -1, .snapshot = SNAPSHOT_NONE, .qemu = QEMU_NONE})
+	((struct warm){.store = -1,                                                      \
+		.lock = -1,                                                              \
+		.snapshot = SNAPSHOT_NONE,                                               \
+		.qemu = QEMU_NONE,                                                       \
+		.keeper_end = -1})
 
 /* "auto", "on" or "off"; -1 for anything else. */
 int warm_parse_wish(const char *text, enum warm_wish *wish);
