@@ -32,7 +32,7 @@ static const char help[] =
 	"  -n, --dry-run       write the files, print the command, submit nothing\n"
 	"  -h, --help          this text\n"
 	"\n"
-	"What follows -- is for sbatch: `-- --partition=short -A physics`.\n";
+	"What follows -- is for sbatch: `-- -p short -A physics`.\n";
 
 enum { OPTION_THROTTLE = 256, OPTION_TIME };
 
