@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "image.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +10,10 @@
 
 #include "common/file.h"
 #include "host.h"
+#include "listing.h"
 #include "outfile.h"
 #include "resolve.h"
 #include "scan.h"
-
-#define LISTING_BYTES 65536 /* written at once */
 
 struct build {
 	const struct image_options *options;
@@ -180,44 +177,11 @@ static int print_listing(struct build *b, struct diag *d)
 	return 0;
 }
 
-/* Where a listing goes; the first error stays. */
-struct listing_file {
-	int fd, error;
-	struct buffer text;
-};
-
-static void flush_to_file(struct listing_file *f)
-{
-	if (!f->error && file_write(f->fd, f->text.bytes, f->text.size) < 0)
-		f->error = errno;
-	f->text.size = 0;
-}
-
-static void add_to_file(void *context, const char *text, size_t size)
-{
-	struct listing_file *f = context;
-
-	buffer_add(&f->text, text, size);
-	if (f->text.size >= LISTING_BYTES)
-		flush_to_file(f);
-}
-
 static int write_listing(struct build *b, struct diag *d)
 {
 	const struct outfile *f = &b->listing;
-	struct listing_file file = {
-		.fd = openat(f->work.fd, f->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			0666)};
 
-	if (file.fd < 0)
-		return diag_fail_errno(d, "%s", f->path);
-	tree_list(&b->tree, 1, add_to_file, &file);
-	flush_to_file(&file);
-	buffer_clear(&file.text);
-	if (close(file.fd) < 0 && !file.error)
-		file.error = errno;
-	errno = file.error;
-	return errno ? diag_fail_errno(d, "%s", f->path) : 0;
+	return listing_write(&b->tree, f->work.fd, f->name, f->path, d);
 }
 
 static int write_all(struct build *b, struct diag *d)

@@ -9,7 +9,9 @@
 
 /* Sets the size and digest that the file has. */
 void listing_describe(struct tree *t, struct artifact *a);
-/* Makes dirfd/path, which must not exist, mode 0644. 0 or -1. */
-int listing_write(struct tree *t, int dirfd, const char *path, struct diag *d);
+/* Makes dirfd/path, which must not exist, mode 0644; `name` is what messages call it. 0
+ * or -1. */
+int listing_write(
+	struct tree *t, int dirfd, const char *path, const char *name, struct diag *d);
 
 #endif

@@ -303,7 +303,7 @@ static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 		return file_link_or_copy(
 			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
 	if (p == &b->parts[LISTING])
-		return listing_write(&b->tree, dirfd, WU_APP_LISTING, d);
+		return listing_write(&b->tree, dirfd, WU_APP_LISTING, WU_APP_LISTING, d);
 	if (p->text)
 		return file_create(
 			dirfd, p->artifact.path, p->text->bytes, p->text->size, mode, d);
