@@ -80,7 +80,7 @@ void digest_of_bytes(const void *bytes, size_t size, char hex[DIGEST_HEX])
 	digest_finish(g, hex);
 }
 
-static void add_zeros(struct digest *g, uint64_t count)
+void digest_add_zeros(struct digest *g, uint64_t count)
 {
 	static const char zeros[READ_BYTES];
 
@@ -111,7 +111,7 @@ static ssize_t add_file(struct digest *g, int fd, uint64_t *size_bytes)
 
 	do {
 		data = find_data(fd, offset);
-		add_zeros(g, data - offset);
+		digest_add_zeros(g, data - offset);
 		offset = data;
 		n = pread(fd, chunk, READ_BYTES, (off_t)offset);
 		if (n > 0) {

@@ -16,6 +16,8 @@ struct digest; /* a running computation */
 
 struct digest *digest_new(void);
 void digest_add(struct digest *g, const void *bytes, size_t size);
+/* Adds so many bytes of zeros: a hole. */
+void digest_add_zeros(struct digest *g, uint64_t count);
 /* Ends the computation and frees g. */
 void digest_finish(struct digest *g, char hex[DIGEST_HEX]);
 /* Ends the computation, in bytes, and makes g ready for the next one. */

@@ -70,6 +70,25 @@ int file_write_at(int fd, const void *bytes, size_t size, off_t offset)
 	return 0;
 }
 
+ssize_t file_read_at(int fd, void *bytes, size_t size, off_t offset)
+{
+	size_t got = 0;
+
+	while (got < size) {
+		ssize_t n =
+			pread(fd, (char *)bytes + got, size - got, offset + (off_t)got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
 char *file_read(
 	int dirfd, const char *path, size_t limit_bytes, size_t *size, struct diag *d)
 {

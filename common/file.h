@@ -23,6 +23,10 @@ int file_open_plain(const char *path, int flags);
 int file_write(int fd, const void *bytes, size_t size);
 int file_write_at(int fd, const void *bytes, size_t size, off_t offset);
 
+/* Reads so many bytes, through short reads and EINTR; fewer only at the file's end.
+ * Returns the count, or -1 with errno set. */
+ssize_t file_read_at(int fd, void *bytes, size_t size, off_t offset);
+
 /* Reads a regular file of at most limit_bytes into memory that the caller frees; a NUL
  * follows the last byte. Returns NULL with a message when it cannot. */
 char *file_read(

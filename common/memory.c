@@ -46,6 +46,13 @@ void *memory_resize(void *old, size_t size)
 	return p;
 }
 
+int memory_is_zero(const void *bytes, size_t size)
+{
+	const char *p = bytes;
+
+	return p[0] == 0 && memcmp(p, p + 1, size - 1) == 0;
+}
+
 char *memory_strdup(const char *text)
 {
 	size_t size = strlen(text) + 1;

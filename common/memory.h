@@ -22,6 +22,9 @@ char *memory_strdup(const char *text);
 char *memory_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *memory_vprintf(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
 
+/* 1 where all of the bytes (at least one) are 0. */
+int memory_is_zero(const void *bytes, size_t size);
+
 struct arena {
 	struct arena_chunk *chunks;
 };

@@ -196,11 +196,6 @@ int batch_take(struct batch *b, struct batch_walk *w, struct diag *d)
 	return 1;
 }
 
-static int is_zero(const char *block)
-{
-	return block[0] == 0 && memcmp(block, block + 1, TREE_BLOCK - 1) == 0;
-}
-
 static void find_runs(struct batch *b, struct batch_part *p)
 {
 	int fd = b->large ? b->large->fd : -1;
@@ -210,7 +205,7 @@ static void find_runs(struct batch *b, struct batch_part *p)
 	for (size_t at = 0; at < p->size; at += TREE_BLOCK) {
 		const char *block = b->bytes + p->at + at;
 
-		if (is_zero(block)) {
+		if (memory_is_zero(block, TREE_BLOCK)) {
 			run = NULL;
 			continue;
 		}
@@ -297,16 +292,6 @@ int batch_read(struct batch *b, struct batch_reader *r, struct diag *d)
 	return 0;
 }
 
-static void add_zeros(struct digest *g, uint64_t size)
-{
-	static const char zeros[65536];
-
-	for (uint64_t part; size > 0; size -= part) {
-		part = size < sizeof(zeros) ? size : sizeof(zeros);
-		digest_add(g, zeros, part);
-	}
-}
-
 /* A hole from the last run's end on, of at least a byte. */
 static void digest_hole(
 	struct batch_large *l, const struct batch_context *c, uint64_t end)
@@ -315,7 +300,7 @@ static void digest_hole(
 		return;
 	if (c->sink && !l->data)
 		l->data = digest_fork(l->digest);
-	add_zeros(l->digest, end - l->passed * TREE_BLOCK);
+	digest_add_zeros(l->digest, end - l->passed * TREE_BLOCK);
 }
 
 static void pass_runs(struct batch *b, const struct batch_context *c)

@@ -62,14 +62,9 @@ int ext4_io_flush(struct ext4_io *io, struct diag *d)
 	return count ? ext4_io_write(io, io->start, io->buffer, count, d) : 0;
 }
 
-static int is_zero(const char *bytes)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, EXT4_BLOCK - 1) == 0;
-}
-
 int ext4_io_put(struct ext4_io *io, uint64_t block, const void *bytes, struct diag *d)
 {
-	if (is_zero(bytes))
+	if (memory_is_zero(bytes, EXT4_BLOCK))
 		return 0;
 	if (io->count && (block != io->start + io->count || io->count == BUFFER_BLOCKS) &&
 		ext4_io_flush(io, d) < 0)
@@ -82,21 +77,12 @@ int ext4_io_put(struct ext4_io *io, uint64_t block, const void *bytes, struct di
 
 int ext4_io_read(const struct ext4_io *io, uint64_t block, void *bytes, struct diag *d)
 {
-	size_t got = 0;
+	ssize_t n = file_read_at(io->fd, bytes, EXT4_BLOCK, (off_t)(block * EXT4_BLOCK));
 
-	while (got < EXT4_BLOCK) {
-		ssize_t n = pread(io->fd, (char *)bytes + got, EXT4_BLOCK - got,
-			(off_t)(block * EXT4_BLOCK + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return diag_fail_errno(d, "%s", io->name);
-		if (n == 0)
-			return diag_fail(
-				d, "%s: shorter than what was written", io->name);
-		got += (size_t)n;
-	}
+	if (n < 0)
+		return diag_fail_errno(d, "%s", io->name);
+	if (n < EXT4_BLOCK)
+		return diag_fail(d, "%s: shorter than what was written", io->name);
 	return 0;
 }
 

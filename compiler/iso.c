@@ -172,11 +172,6 @@ static int make_image(const struct iso_writer *w, const struct iso_file *files,
 	return code;
 }
 
-static int is_zero(const unsigned char *bytes)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, SECTOR - 1) == 0;
-}
-
 /* Writes the runs of sectors that are not all zeros. */
 static int put_chunk(int fd, const unsigned char *bytes, size_t size, uint64_t offset,
 	uint64_t *written)
@@ -186,10 +181,10 @@ static int put_chunk(int fd, const unsigned char *bytes, size_t size, uint64_t o
 	while (i < size) {
 		size_t start;
 
-		while (i < size && is_zero(bytes + i))
+		while (i < size && memory_is_zero(bytes + i, SECTOR))
 			i += SECTOR;
 		start = i;
-		while (i < size && !is_zero(bytes + i))
+		while (i < size && !memory_is_zero(bytes + i, SECTOR))
 			i += SECTOR;
 		if (i > start && file_write_at(fd, bytes + start, i - start,
 					 (off_t)(offset + start)) < 0)

@@ -186,21 +186,12 @@ const void *kernel_load_module(
 	const struct kernel *k, const struct module *m, struct arena *a, struct diag *d)
 {
 	char *bytes = arena_alloc(a, m->size + 1);
-	uint64_t done = 0;
+	ssize_t n = file_read_at(k->spool, bytes, m->size, (off_t)m->offset);
 
-	while (done < m->size) {
-		ssize_t n = pread(k->spool, bytes + done, m->size - done,
-			(off_t)(m->offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (n == 0)
-				errno = ENODATA;
-			diag_fail_errno(d, "module %s", m->name);
-			return NULL;
-		}
-		done += (uint64_t)n;
-	}
-	return bytes;
+	if (n >= 0 && (uint64_t)n == m->size)
+		return bytes;
+	if (n >= 0)
+		errno = ENODATA;
+	diag_fail_errno(d, "module %s", m->name);
+	return NULL;
 }

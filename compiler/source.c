@@ -139,26 +139,20 @@ ssize_t source_read(
 	const struct source *s, void *bytes, size_t size, uint64_t offset, struct diag *d)
 {
 	uint64_t left = s->node->size > offset ? s->node->size - offset : 0;
-	size_t want = size < left ? size : (size_t)left, got = 0;
+	size_t want = size < left ? size : (size_t)left;
+	ssize_t got;
 
 	if (s->fd < 0) {
 		if (want)
 			memcpy(bytes, s->bytes + offset, want);
 		return (ssize_t)want;
 	}
-	while (got < want) {
-		ssize_t n = pread(s->fd, (char *)bytes + got, want - got,
-			(off_t)(s->offset + offset + got));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail_read(s, d);
-		if (n == 0)
-			return fail_changed(s->node, d);
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
+	got = file_read_at(s->fd, bytes, want, (off_t)(s->offset + offset));
+	if (got < 0)
+		return fail_read(s, d);
+	if ((size_t)got < want)
+		return fail_changed(s->node, d);
+	return got;
 }
 
 uint64_t source_next_data(const struct source *s, uint64_t offset)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/memory.h"
 #include "runtime/unit.h"
 
@@ -143,23 +144,15 @@ static errcode_t read_blocks(
 	int fd = (int)(intptr_t)c->private_data;
 	size_t size = count < 0 ? (size_t) - (long)count
 				: (size_t)count * (size_t)c->block_size;
-	char *p = data;
 	off_t offset;
+	ssize_t n;
 
 	if (__builtin_mul_overflow(block, (unsigned long long)c->block_size, &offset))
 		return EXT2_ET_LLSEEK_FAILED;
-	while (size > 0) {
-		ssize_t n = pread(fd, p, size, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? errno : EXT2_ET_SHORT_READ;
-		p += n;
-		offset += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	n = file_read_at(fd, data, size, offset);
+	if (n < 0)
+		return errno;
+	return (size_t)n < size ? EXT2_ET_SHORT_READ : 0;
 }
 
 static errcode_t read_blocks_32(io_channel c, unsigned long block, int count, void *data)
