@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -173,24 +172,12 @@ static int list(const char *path, int json, const struct stdio *stdio, struct di
 
 static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int json = 0, c;
+	const char *folder;
+	int json, rc;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdio->out);
-			return 0;
-		}
-		if (c != 'J')
-			return command_refuse_option(&cmd_ls, argv, d);
-		json = 1;
-	}
-	if (argc - optind != 1) {
-		diag_fail(d, "ls: expected a folder of results: wurun ls RESULTS");
-		return EXIT_USAGE;
-	}
-	return list(argv[optind], json, stdio, d);
+	if (command_read_folder(&cmd_ls, argc, argv, stdio, &folder, &json, &rc, d) < 0)
+		return rc;
+	return list(folder, json, stdio, d);
 }
 
 const struct command cmd_ls = {

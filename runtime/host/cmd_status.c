@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <getopt.h>
 #include <string.h>
 
 #include "classify.h"
@@ -142,25 +141,13 @@ static int status(const char *path, int json, const struct stdio *stdio, struct 
 
 static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int json = 0, c;
+	const char *folder;
+	int json, rc;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (c == 'h') {
-			fputs(help, stdio->out);
-			return 0;
-		}
-		if (c != 'J')
-			return command_refuse_option(&cmd_status, argv, d);
-		json = 1;
-	}
-	if (argc - optind != 1) {
-		diag_fail(
-			d, "status: expected a folder of results: wurun status RESULTS");
-		return EXIT_USAGE;
-	}
-	return status(argv[optind], json, stdio, d);
+	if (command_read_folder(&cmd_status, argc, argv, stdio, &folder, &json, &rc, d) <
+		0)
+		return rc;
+	return status(folder, json, stdio, d);
 }
 
 const struct command cmd_status = {

@@ -21,3 +21,32 @@ int command_refuse_option(const struct command *c, char **argv, struct diag *d)
 	diag_fail(d, "%s: `wurun %s --help` lists its options", c->name, c->name);
 	return EXIT_USAGE;
 }
+
+int command_read_folder(const struct command *c, int argc, char **argv,
+	const struct stdio *stdio, const char **folder, int *json, int *status,
+	struct diag *d)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'J'}, {"help", no_argument, NULL, 'h'}, {0}};
+	int option;
+
+	*json = 0;
+	*status = 0;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(c->help, stdio->out);
+			return -1;
+		}
+		if (option != 'J') {
+			*status = command_refuse_option(c, argv, d);
+			return -1;
+		}
+		*json = 1;
+	}
+	*folder = argv[optind];
+	if (argc - optind == 1)
+		return 0;
+	*status = EXIT_USAGE;
+	return diag_fail(d, "%s: expected a folder of results: wurun %s RESULTS", c->name,
+		c->name);
+}

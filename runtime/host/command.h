@@ -33,4 +33,10 @@ extern const struct command cmd_run, cmd_submit, cmd_status, cmd_logs, cmd_colle
  * getopt_long() left it. */
 int command_refuse_option(const struct command *c, char **argv, struct diag *d);
 
+/* Reads the arguments of a command that takes a folder of results, --json and --help: 0
+ * to go on with both, else the command is over with *status. */
+int command_read_folder(const struct command *c, int argc, char **argv,
+	const struct stdio *stdio, const char **folder, int *json, int *status,
+	struct diag *d);
+
 #endif

@@ -275,27 +275,6 @@ void journal_forget(struct journal *j, const char *id)
 	drop(j, id);
 }
 
-struct walk {
-	void (*visit)(const struct journal_entry *e, void *context);
-	void *context;
-};
-
-static void visit_node(const void *node, VISIT order, void *walk)
-{
-	const struct walk *w = walk;
-
-	if (order == postorder || order == leaf)
-		w->visit(*(struct journal_entry *const *)node, w->context);
-}
-
-void journal_walk(const struct journal *j,
-	void (*visit)(const struct journal_entry *e, void *context), void *context)
-{
-	struct walk w = {visit, context};
-
-	twalk_r(j->entries, visit_node, &w);
-}
-
 /* The id's own byte of the file, which need not be there. */
 static struct flock make_lock(const char *id, short type)
 {

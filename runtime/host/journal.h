@@ -54,9 +54,6 @@ const struct journal_entry *journal_find(const struct journal *j, const char *id
 void journal_add(struct journal *j, const json_t *result, uint64_t folder, int64_t ended);
 /* Forgets the entry: its folder is about to be replaced, or is gone. */
 void journal_forget(struct journal *j, const char *id);
-/* Calls visit for each entry, in the order of ids. */
-void journal_walk(const struct journal *j,
-	void (*visit)(const struct journal_entry *e, void *context), void *context);
 
 /* A claim is for one process, on any host that shares the folder; it ends with it.
  * Returns 1 where it is ours now (or where the filesystem has no locks), 0 where another

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/text.h"
 
 #define ONE_LINE (-1)
@@ -172,4 +173,17 @@ int jsontext_is_deeper(const json_t *value, int levels)
 			return 1;
 	}
 	return 0;
+}
+
+json_t *jsontext_read(int dirfd, const char *path, size_t limit_bytes)
+{
+	struct diag ignored = {0};
+	size_t size = 0;
+	char *bytes = file_read(dirfd, path, limit_bytes, &size, &ignored);
+	json_t *json =
+		bytes ? json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+
+	diag_clear(&ignored);
+	free(bytes);
+	return json;
 }

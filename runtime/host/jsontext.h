@@ -17,6 +17,10 @@ void jsontext_add_line(struct buffer *b, const json_t *value);
  * terminal. */
 void jsontext_add_params(struct buffer *b, const json_t *params);
 
+/* What the file holds, without a name twice in an object; NULL where that cannot be read,
+ * is larger or makes no sense. New reference. */
+json_t *jsontext_read(int dirfd, const char *path, size_t limit_bytes);
+
 /* 1 where arrays and objects stand in each other more than `levels` deep: what is
  * indented for each of them grows far beyond what it was read from. */
 int jsontext_is_deeper(const json_t *value, int levels);

@@ -15,6 +15,7 @@
 #include "classify.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "jsontext.h"
 #include "runtime/unit.h"
 
 #define RESULT_LIMIT_BYTES (16u << 20)
@@ -187,19 +188,12 @@ static int makes_sense(const json_t *result, const char *id)
 
 static json_t *load(int folder, const char *id)
 {
-	struct diag ignored = {0};
-	size_t size = 0;
-	char *bytes =
-		file_read(folder, RESULTS_FILE, RESULT_LIMIT_BYTES, &size, &ignored);
-	json_t *result =
-		bytes ? json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *result = jsontext_read(folder, RESULTS_FILE, RESULT_LIMIT_BYTES);
 
 	if (result && !makes_sense(result, id)) {
 		json_decref(result);
 		result = NULL;
 	}
-	diag_clear(&ignored);
-	free(bytes);
 	return result;
 }
 

@@ -16,6 +16,7 @@
 #include "common/digest.h"
 #include "common/file.h"
 #include "common/workdir.h"
+#include "jsontext.h"
 
 #define FORMAT "workunit-snapshot"
 #define VERSION 1
@@ -92,11 +93,6 @@ void snapshot_clear(struct snapshot *s)
 
 /* --- copies: what is zero becomes a hole, and the digest is of all else --- */
 
-static int is_zero(const unsigned char *bytes, size_t size)
-{
-	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
-}
-
 static size_t least(uint64_t a, uint64_t b)
 {
 	return (size_t)(a < b ? a : b);
@@ -105,7 +101,7 @@ static size_t least(uint64_t a, uint64_t b)
 static int copy_block(
 	int to, const unsigned char *bytes, size_t size, uint64_t at, struct digest *g)
 {
-	if (is_zero(bytes, size))
+	if (memory_is_zero(bytes, size))
 		return 0;
 	digest_add(g, &at, sizeof(at));
 	digest_add(g, bytes, size);
@@ -339,12 +335,7 @@ static int load_part(
 
 static json_t *read_description(int folder, const char *key)
 {
-	struct diag ignored = {0};
-	size_t size = 0;
-	char *bytes =
-		file_read(folder, DESCRIPTION, DESCRIPTION_LIMIT_BYTES, &size, &ignored);
-	json_t *json =
-		bytes ? json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *json = jsontext_read(folder, DESCRIPTION, DESCRIPTION_LIMIT_BYTES);
 	const char *its_key = json_string_value(json_object_get(json, "key"));
 	const char *format = json_string_value(json_object_get(json, "format"));
 
@@ -355,8 +346,6 @@ static json_t *read_description(int folder, const char *key)
 		json_decref(json);
 		json = NULL;
 	}
-	diag_clear(&ignored);
-	free(bytes);
 	return json;
 }
 

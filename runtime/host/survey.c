@@ -8,6 +8,7 @@
 #include "classify.h"
 #include "common/file.h"
 #include "common/text.h"
+#include "jsontext.h"
 #include "live.h"
 
 #define STATUS_LIMIT_BYTES (64u << 10)
@@ -113,14 +114,8 @@ static void clean_texts(json_t *object)
 static json_t *load_status(const struct results *r, const char *work)
 {
 	char *path = memory_printf("%s/" LIVE_STATUS, work);
-	struct diag ignored = {0};
-	size_t size = 0;
-	char *bytes = file_read(r->fd, path, STATUS_LIMIT_BYTES, &size, &ignored);
-	json_t *status =
-		bytes ? json_loadb(bytes, size, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *status = jsontext_read(r->fd, path, STATUS_LIMIT_BYTES);
 
-	diag_clear(&ignored);
-	free(bytes);
 	free(path);
 	if (!json_is_object(status)) {
 		json_decref(status);
