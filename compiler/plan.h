@@ -99,16 +99,35 @@ struct script {
 
 enum base_kind { BASE_NAME, BASE_PATH, BASE_INLINE };
 
+/* What a base's root disk is made of, before its `files` are placed on it. */
+enum root_kind {
+	ROOT_NONE,     /* what `from` has, if anything */
+	ROOT_PACKAGES, /* Debian's, on top of what `from` has */
+	ROOT_IMAGE,    /* a container image's layers */
+	ROOT_ITEMS,    /* folders and archives */
+};
+
 struct base_plan {
 	const char *name, *description;
-	const char *suite;	    /* "bookworm" */
-	const char *kernel_package; /* "linux-image-cloud-amd64" */
+	const struct base_reference
+		*from;	   /* the base that this one goes on from, or NULL */
+	const char *suite; /* "bookworm" */
+	const char
+		*kernel_package; /* "linux-image-cloud-amd64"; NULL: the kernel, modules,
+				    drivers and append of `from`, or else of mini */
 	const char *const *modules; /* names without .ko, their dependencies left out */
 	size_t module_count;
 	const char *const *drivers; /* modules that are loaded where a device asks */
 	size_t driver_count;
 	struct items initrd;
-	const char *append; /* the kernel's command line */
+	enum root_kind root;
+	const char *const *packages; /* ROOT_PACKAGES: names, sorted */
+	size_t package_count;
+	const char *image;     /* ROOT_IMAGE: "PATH[:TAG]" or "docker://…" */
+	struct items contents; /* ROOT_ITEMS */
+	struct items files;    /* for the root disk; they replace what is there */
+	int init;	       /* the guest starts the root disk's own init */
+	const char *append;    /* the kernel's command line */
 	int64_t epoch;
 	const char *recipe_path; /* the file that holds it: the lock lies beside it */
 	struct place place;
@@ -126,7 +145,7 @@ struct machine {
 	uint64_t memory_bytes;
 	uint64_t time_ms;    /* 0: no limit */
 	const char *network; /* "none" or "user" */
-	const char *user;    /* "nobody's own": "user" (WU_USER_ID) or "root" */
+	const char *user;    /* "user" (WU_USER_ID), "root", or "base": the base's own */
 };
 
 struct output {
