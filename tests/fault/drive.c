@@ -153,6 +153,7 @@ static _Noreturn void become(const struct worker *w, unsigned long at)
 	}
 	setenv("LD_PRELOAD", s->shim, 1);
 	alarm(FAULT_SECONDS);
+	signal(SIGINT, SIG_DFL); /* who runs us in the background had it ignored */
 	execvp(s->command[0], s->command);
 	_exit(127);
 }
