@@ -105,6 +105,7 @@ COMPILER_SOURCES := \
 	compiler/threads.c \
 	compiler/tree.c \
 	compiler/tree_list.c \
+	compiler/tree_reach.c \
 	compiler/unit.c
 
 # What compiler/embed.c carries inside the binary.

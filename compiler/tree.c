@@ -99,12 +99,12 @@ static void grow_index(struct tree *t)
 	free(old_hashes);
 }
 
-static struct node *find_child(
-	const struct tree *t, const struct node *parent, const char *name, size_t size)
+struct node *tree_find_child(
+	const struct tree *t, const struct node *folder, const char *name, size_t size)
 {
 	if (!t->index_room)
 		return NULL;
-	return t->index[slot_of(t, hash(parent, name, size), parent, name, size)];
+	return t->index[slot_of(t, hash(folder, name, size), folder, name, size)];
 }
 
 static void append_entry(struct entries *e, struct node *n)
@@ -132,6 +132,56 @@ static struct node *add_entry(struct tree *t, struct node *parent, const char *n
 	t->node_count++;
 	append_entry(parent->folder, n);
 	return n;
+}
+
+/* Nodes that stand behind it only because its slot was taken move up. */
+static void take_from_index(struct tree *t, const struct node *n)
+{
+	size_t size = strlen(n->name), mask = t->index_room - 1;
+	size_t gap = slot_of(t, hash(n->parent, n->name, size), n->parent, n->name, size);
+
+	for (size_t i = (gap + 1) & mask; t->index[i]; i = (i + 1) & mask) {
+		size_t from_home = (i - t->hashes[i]) & mask;
+
+		if (from_home < ((i - gap) & mask))
+			continue;
+		t->index[gap] = t->index[i];
+		t->hashes[gap] = t->hashes[i];
+		gap = i;
+	}
+	t->index[gap] = NULL;
+	t->node_count--;
+}
+
+/* A file that has other names stays what it is, outside of the tree. */
+static void forget(struct tree *t, struct node *n)
+{
+	take_from_index(t, n);
+	if (n->type == NODE_HARDLINK)
+		n->primary->link_count--;
+	if (n->type == NODE_FILE) {
+		n->link_count--;
+		t->has_orphans = n->removed = 1;
+	}
+	if (n->type != NODE_FOLDER)
+		return;
+	for (size_t i = 0; i < n->folder->count; i++)
+		forget(t, n->folder->list[i]);
+	free(n->folder->list);
+	*n->folder = (struct entries){0};
+}
+
+void tree_remove(struct tree *t, struct node *n)
+{
+	struct entries *e = n->parent->folder;
+	size_t i = e->count - 1;
+
+	/* Mostly the newest ones go. */
+	while (e->list[i] != n)
+		i--;
+	memmove(e->list + i, e->list + i + 1, (e->count - i - 1) * sizeof(*e->list));
+	e->count--;
+	forget(t, n);
 }
 
 static int check_name(
@@ -196,6 +246,24 @@ static void fail_taken(
 			describe_place(n, &t->arena));
 }
 
+/* reach_parent() where what is in the way gives way, and links lead on. */
+static struct node *reach_through(struct tree *t, const char *path, const char **last,
+	const struct place *place, struct diag *d)
+{
+	const char *slash = strrchr(path, '/'), *why = NULL;
+	struct arena a = {0};
+	struct node *n = t->root;
+
+	*last = slash ? slash + 1 : path;
+	if (slash)
+		n = tree_reach(t, n, arena_memdup(&a, path, (size_t)(slash - path)), 1,
+			place, &why);
+	if (!n)
+		place_fail(d, place, "%s: %s on the way", path, why);
+	arena_clear(&a);
+	return n;
+}
+
 /* Finds or makes the folders above the last part of path, and gives that part. */
 static struct node *reach_parent(struct tree *t, const char *path, const char **last,
 	const struct place *place, struct diag *d)
@@ -203,9 +271,11 @@ static struct node *reach_parent(struct tree *t, const char *path, const char **
 	struct node *n = t->root;
 	const char *slash;
 
+	if (t->replaces)
+		return reach_through(t, path, last, place, d);
 	while ((slash = strchr(path, '/'))) {
 		size_t size = (size_t)(slash - path);
-		struct node *next = find_child(t, n, path, size);
+		struct node *next = tree_find_child(t, n, path, size);
 
 		if (!next) {
 			next = add_entry(t, n, path, size, NODE_FOLDER);
@@ -243,13 +313,34 @@ static void fill(
 		n->place = place;
 }
 
+/* What stays of what is there when something takes its place: a folder for a folder, also
+ * at the end of a link; else nothing. */
+static struct node *make_room(
+	struct tree *t, struct node *folder, struct node *n, enum node_type type)
+{
+	const char *why;
+	struct node *to;
+
+	if (type == NODE_FOLDER && n->type == NODE_SYMLINK) {
+		to = tree_reach(t, folder, n->name, 0, NULL, &why);
+		if (to)
+			return to;
+	}
+	if (type == NODE_FOLDER && n->type == NODE_FOLDER)
+		return n;
+	tree_remove(t, n);
+	return NULL;
+}
+
 /* The entry of a folder that is there, or a new one, made what is asked for. */
 static struct node *settle(struct tree *t, struct node *folder, const char *name,
 	enum node_type type, mode_t mode, const struct place *place, struct diag *d)
 {
 	size_t size = strlen(name);
-	struct node *n = find_child(t, folder, name, size);
+	struct node *n = tree_find_child(t, folder, name, size);
 
+	if (n && t->replaces)
+		n = make_room(t, folder, n, type);
 	if (n && (n->type != NODE_FOLDER || type != NODE_FOLDER)) {
 		fail_taken(t, n, place, d);
 		return NULL;
@@ -297,21 +388,6 @@ mode_t tree_mode(const struct item *item, mode_t mode, int keep_special_modes)
 	return (mode & 0111 ? 0755 : 0644) | special;
 }
 
-struct node *tree_find(const struct tree *t, const char *path)
-{
-	struct node *n = t->root;
-
-	while (n && *path) {
-		size_t size = strcspn(path, "/");
-
-		n = find_child(t, n, path, size);
-		path += size;
-		if (*path == '/')
-			path++;
-	}
-	return n;
-}
-
 void tree_link(struct node *n, struct node *to)
 {
 	struct node *primary = to->type == NODE_HARDLINK ? to->primary : to;
@@ -319,6 +395,25 @@ void tree_link(struct node *n, struct node *to)
 	n->primary = primary;
 	n->mode = primary->mode;
 	primary->link_count++;
+}
+
+/* Makes another name of a file the file. */
+static void become(struct node *n, const struct node *from)
+{
+	n->type = NODE_FILE;
+	n->size = from->size;
+	n->source_kind = from->source_kind;
+	n->offset = from->offset;
+	n->uid = from->uid;
+	n->gid = from->gid;
+	n->mtime = from->mtime;
+	n->mtime_ns = from->mtime_ns;
+	n->xattrs = from->xattrs;
+	n->measured = from->measured;
+	n->data_blocks = from->data_blocks;
+	n->data_runs = from->data_runs;
+	memcpy(n->sha256, from->sha256, sizeof(n->sha256));
+	n->link_count = from->link_count;
 }
 
 struct heir {
@@ -336,19 +431,7 @@ static int inherit(struct node *n, void *context)
 		return 0;
 	}
 	h->to = n;
-	n->type = NODE_FILE;
-	n->size = h->from->size;
-	n->source_kind = h->from->source_kind;
-	n->offset = h->from->offset;
-	n->uid = h->from->uid;
-	n->gid = h->from->gid;
-	n->mtime = h->from->mtime;
-	n->mtime_ns = h->from->mtime_ns;
-	n->xattrs = h->from->xattrs;
-	n->measured = h->from->measured;
-	n->data_blocks = h->from->data_blocks;
-	n->data_runs = h->from->data_runs;
-	memcpy(n->sha256, h->from->sha256, sizeof(n->sha256));
+	become(n, h->from);
 	n->link_count = h->from->link_count - 1;
 	return 0;
 }
@@ -426,10 +509,32 @@ static void sort_inputs(struct tree *t)
 	t->input_count = kept;
 }
 
+/* The first name of a file that was removed becomes the file. */
+static int settle_orphan(struct node *n, void *context)
+{
+	struct node *from;
+
+	(void)context;
+	if (n->type != NODE_HARDLINK || !n->primary->removed)
+		return 0;
+	from = n->primary;
+	if (from->type == NODE_HARDLINK) {
+		n->primary = from->primary;
+		return 0;
+	}
+	become(n, from);
+	from->type = NODE_HARDLINK;
+	from->primary = n;
+	return 0;
+}
+
 void tree_finish(struct tree *t)
 {
 	sort_children(t->root, NULL);
 	tree_walk(t, sort_children, NULL);
+	if (t->has_orphans)
+		tree_walk(t, settle_orphan, NULL);
+	t->has_orphans = 0;
 	sort_inputs(t);
 }
 

@@ -94,6 +94,8 @@ struct node {
 	uint8_t measured : 1;
 	uint8_t implied : 1;   /* a folder that nothing names: a parent only */
 	uint8_t at_blocks : 1; /* an emitter's own: at.blocks is what counts */
+	uint8_t removed : 1;   /* a file that is no more: one of its names takes its place
+				*/
 	char name[];
 };
 
@@ -110,6 +112,11 @@ struct tree {
 	uint32_t *hashes;    /* of the nodes in it */
 	size_t index_room, node_count;
 	int notes_inputs; /* tree_init() sets it; off where no depfile is wanted */
+	/* What is added takes the place of what is there, a whole folder too; folders
+	 * merge. Links to folders lead on, as in a root that nobody leaves. Off at
+	 * first. */
+	int replaces;
+	int has_orphans; /* names of removed files, which tree_finish() settles */
 };
 
 void tree_init(struct tree *t, int64_t epoch);
@@ -132,8 +139,20 @@ void tree_fill_text(struct node *n, const void *bytes, size_t size);
 /* The mode that a file gets whose source has this one: the item's, else 0644, or 0755
  * where anyone may execute it, with the special bits if they are kept. */
 mode_t tree_mode(const struct item *item, mode_t mode, int keep_special_modes);
-/* The node at a path, or NULL. */
+/* The node at a path, or NULL. Where the tree replaces, links on the way are followed. */
 struct node *tree_find(const struct tree *t, const char *path);
+/* The same for one name in a folder. */
+struct node *tree_find_child(
+	const struct tree *t, const struct node *folder, const char *name, size_t size);
+/* The folder that a path ("a/../b" too) leads to from a folder, links followed as in a
+ * root that nobody leaves. With `make`, folders that are missing come to be, of that
+ * place. NULL: there is none, and *why says what stands in the way, or is NULL where a
+ * part is missing. */
+struct node *tree_reach(struct tree *t, struct node *from, const char *path, int make,
+	const struct place *place, const char **why);
+/* Takes a node with all below it out of the tree; not the root. Other names of its files
+ * keep the contents; they are settled by tree_finish(). */
+void tree_remove(struct tree *t, struct node *n);
 /* Takes from a node what it is, so that the caller may make it another file, symlink or
  * hard link; its other names keep its contents. Folders cannot be. */
 void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode);

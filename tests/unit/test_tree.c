@@ -157,6 +157,149 @@ static void test_reset(void **state)
 	tree_clear(&t);
 }
 
+static void expect_names(struct tree *t, const char *names)
+{
+	struct buffer seen = {0};
+
+	tree_finish(t);
+	buffer_add_text(&seen, "");
+	tree_walk(t, note_name, &seen);
+	assert_string_equal(seen.bytes, names);
+	buffer_clear(&seen);
+}
+
+static struct node *add(struct tree *t, const char *path, enum node_type type)
+{
+	struct diag d = {0};
+	struct node *n = tree_add(t, path, type, 0755, &second, &d);
+
+	scratch_expect_none(&d);
+	return n;
+}
+
+static void link_to(struct tree *t, const char *path, const char *to)
+{
+	tree_link(add(t, path, NODE_HARDLINK), tree_find(t, to));
+}
+
+/* Of many names in one index exactly those that were taken out are gone. */
+static void test_remove(void **state)
+{
+	struct tree t;
+	char path[64];
+
+	(void)state;
+	tree_init(&t, 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(path, sizeof(path), "d%d/%d", i % 7, i);
+		add(&t, path, NODE_FILE);
+	}
+	tree_remove(&t, tree_find(&t, "d3"));
+	for (int i = 0; i < 5000; i += 2) {
+		snprintf(path, sizeof(path), "d%d/%d", i % 7, i);
+		if (i % 7 != 3)
+			tree_remove(&t, tree_find(&t, path));
+	}
+	assert_int_equal(t.node_count, 6 + 5000 / 2 - 5000 / 14);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(path, sizeof(path), "d%d/%d", i % 7, i);
+		assert_int_equal(tree_find(&t, path) != NULL, i % 2 && i % 7 != 3);
+	}
+	assert_null(tree_find(&t, "d3"));
+	tree_clear(&t);
+}
+
+/* Names outside of what is removed keep the contents, one of them as the file. */
+static void test_remove_links(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+
+	(void)state;
+	tree_init(&t, 0);
+	tree_add_text(&t, "gone/a", "old", 3, 0640, NULL, &d);
+	link_to(&t, "gone/b", "gone/a");
+	link_to(&t, "z", "gone/b");
+	link_to(&t, "y/c", "gone/a");
+	add(&t, "other", NODE_FILE);
+	link_to(&t, "gone/c", "other");
+	tree_remove(&t, tree_find(&t, "gone"));
+	link_to(&t, "x", "z");
+	expect_names(&t, "other x y c z ");
+	assert_int_equal(tree_find(&t, "x")->type, NODE_FILE);
+	assert_int_equal(tree_find(&t, "x")->link_count, 3);
+	assert_int_equal(tree_find(&t, "x")->size, 3);
+	assert_int_equal(tree_find(&t, "x")->mode, 0640);
+	assert_ptr_equal(tree_find(&t, "y/c")->primary, tree_find(&t, "x"));
+	assert_ptr_equal(tree_find(&t, "z")->primary, tree_find(&t, "x"));
+	assert_int_equal(tree_find(&t, "other")->link_count, 1);
+	tree_clear(&t);
+}
+
+static void test_replace(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+
+	(void)state;
+	tree_init(&t, 0);
+	add(&t, "file", NODE_FILE)->uid = 7;
+	add(&t, "folder/a/b", NODE_FILE);
+	add(&t, "folder/c", NODE_FILE);
+	link_to(&t, "kept", "folder/c");
+	t.replaces = 1;
+	add(&t, "file/x", NODE_FILE);
+	add(&t, "folder", NODE_FOLDER)->mode = 0700;
+	add(&t, "folder/a", NODE_FILE);
+	add(&t, "folder/c", NODE_SYMLINK)->target = "a";
+	link_to(&t, "kept2", "kept");
+	link_to(&t, "kept2", "kept2");
+	assert_null(tree_add(&t, "", NODE_FILE, 0644, &second, &d));
+	diag_clear(&d);
+	expect_names(&t, "file x folder a c kept kept2 ");
+	assert_int_equal(tree_find(&t, "file")->type, NODE_FOLDER);
+	assert_int_equal(tree_find(&t, "file")->uid, 0);
+	assert_int_equal(tree_find(&t, "folder")->mode, 0700);
+	assert_int_equal(tree_find(&t, "kept")->link_count, 2);
+	t.replaces = 0;
+	assert_null(tree_add(&t, "kept", NODE_FILE, 0644, &second, &d));
+	diag_clear(&d);
+	tree_clear(&t);
+}
+
+/* /lib is a link to usr/lib: what goes to /lib goes there, and the link stays. */
+static void test_replace_through_links(void **state)
+{
+	struct tree t;
+	struct diag d = {0};
+	const char *why;
+
+	(void)state;
+	tree_init(&t, 0);
+	add(&t, "usr/lib/old", NODE_FILE);
+	add(&t, "lib", NODE_SYMLINK)->target = "usr/lib";
+	add(&t, "out", NODE_SYMLINK)->target = "../../..//etc";
+	add(&t, "srv/loop", NODE_SYMLINK)->target = "/srv/loop";
+	t.replaces = 1;
+	add(&t, "lib/new", NODE_FILE);
+	add(&t, "lib", NODE_FOLDER)->mode = 0711;
+	add(&t, "out/passwd", NODE_FILE);
+	assert_ptr_equal(tree_find(&t, "lib/new"), tree_find(&t, "usr/lib/new"));
+	assert_int_equal(tree_find(&t, "lib")->type, NODE_SYMLINK);
+	assert_int_equal(tree_find(&t, "usr/lib")->mode, 0711);
+	assert_null(tree_add(&t, "srv/loop/x", NODE_FILE, 0644, &second, &d));
+	scratch_expect(
+		&d, "r.lua:5: app[2]: srv/loop/x: too many symbolic links on the way");
+	assert_ptr_equal(tree_reach(&t, t.root, "srv/../lib/.././../usr", 0, NULL, &why),
+		tree_find(&t, "usr"));
+	assert_null(tree_reach(&t, t.root, "usr/no", 0, NULL, &why));
+	assert_null(why);
+	assert_null(tree_reach(&t, t.root, "lib/new", 0, NULL, &why));
+	assert_string_equal(why, "a file that is no folder");
+	expect_names(&t, "etc passwd lib out srv loop usr lib new old ");
+	tree_clear(&t);
+}
+
 static void make_listed(struct tree *t, struct buffer *list)
 {
 	static const struct xattr origin = {"user.ori gin", "\x01z", 2};
@@ -248,6 +391,10 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_remove_links),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_replace_through_links),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_list_is_mtree),
 	};
