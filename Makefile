@@ -84,6 +84,7 @@ COMPILER_SOURCES := \
 	compiler/manifest.c \
 	compiler/match.c \
 	compiler/mirror.c \
+	compiler/mirror_resolve.c \
 	compiler/modules.c \
 	compiler/outfile.c \
 	compiler/package.c \

@@ -75,38 +75,71 @@ const char *lock_path(const char *recipe_path, struct arena *a)
 	return arena_printf(a, "%.*s.lock", (int)(dot - recipe_path), recipe_path);
 }
 
-static int compare_pins(const void *a, const void *b)
+static int compare(const struct pin *p, enum pin_step step, const char *asked)
 {
-	const struct pin *x = a, *y = b;
-
-	return strcmp(x->asked, y->asked);
+	if (p->step != step)
+		return p->step < step ? -1 : 1;
+	return strcmp(p->asked, asked);
 }
 
-const struct pin *lock_find(const struct lock *l, const char *asked)
+/* The index of the first pin that is not before this one. */
+static size_t find_index(const struct lock *l, enum pin_step step, const char *asked)
 {
-	for (size_t i = 0; i < l->count; i++) {
-		if (strcmp(l->pins[i].asked, asked) == 0)
-			return &l->pins[i];
+	size_t low = 0, high = l->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&l->pins[middle], step, asked) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+const struct pin *lock_find(const struct lock *l, enum pin_step step, const char *asked)
+{
+	size_t i = find_index(l, step, asked);
+
+	return i < l->count && compare(&l->pins[i], step, asked) == 0 ? &l->pins[i]
+								      : NULL;
+}
+
+static void make_room(struct lock *l, struct arena *a)
+{
+	struct pin *pins;
+
+	if (l->count < l->room)
+		return;
+	l->room = l->room ? 2 * l->room : 16;
+	pins = arena_alloc(a, l->room * sizeof(*pins));
+	if (l->count > 0)
+		memcpy(pins, l->pins, l->count * sizeof(*pins));
+	l->pins = pins;
 }
 
 void lock_set(struct lock *l, const struct pin *pin, struct arena *a)
 {
-	struct pin *pins;
+	size_t i = find_index(l, pin->step, pin->asked);
+
+	if (i == l->count || compare(&l->pins[i], pin->step, pin->asked) != 0) {
+		make_room(l, a);
+		memmove(&l->pins[i + 1], &l->pins[i], (l->count - i) * sizeof(*l->pins));
+		l->count++;
+	}
+	l->pins[i] = *pin;
+}
+
+void lock_drop(struct lock *l, enum pin_step step)
+{
+	size_t kept = 0;
 
 	for (size_t i = 0; i < l->count; i++) {
-		if (strcmp(l->pins[i].asked, pin->asked) == 0) {
-			l->pins[i] = *pin;
-			return;
-		}
+		if (l->pins[i].step != step)
+			l->pins[kept++] = l->pins[i];
 	}
-	pins = arena_alloc(a, (l->count + 1) * sizeof(*pins));
-	if (l->count > 0)
-		memcpy(pins, l->pins, l->count * sizeof(*pins));
-	pins[l->count++] = *pin;
-	qsort(pins, l->count, sizeof(*pins), compare_pins);
-	l->pins = pins;
+	l->count = kept;
 }
 
 /* Where a field is missing the pin gets a text that lock_check_pin() refuses. */
@@ -120,6 +153,23 @@ static const char *value_or_empty(const struct control_stanza *s, const char *na
 static uint64_t read_size(const char *text)
 {
 	return strlen(text) <= 12 && made_of(text, DIGITS) ? strtoull(text, NULL, 10) : 0;
+}
+
+/* By enum pin_step; the first is what a pin without the field is for. */
+static const char *const steps[] = {NULL, "essential", "packages"};
+
+/* Fields that lock_check_pin() does not see. */
+static const char *read_step(const struct control_stanza *s, enum pin_step *step)
+{
+	const char *text = control_value(s, "Step");
+
+	*step = PIN_MEMBERS;
+	for (int i = PIN_ESSENTIAL; text && i <= PIN_PACKAGES; i++) {
+		if (strcmp(text, steps[i]) == 0)
+			*step = (enum pin_step)i;
+	}
+	return text && *step == PIN_MEMBERS ? "Step: expected essential or packages"
+					    : NULL;
 }
 
 static struct pin read_pin(const struct control_stanza *s)
@@ -148,9 +198,11 @@ static int read_pins(const struct control_stanza *s, size_t count, const char *p
 		struct pin pin = read_pin(&s[i]);
 		const char *wrong = lock_check_pin(&pin);
 
+		if (!wrong)
+			wrong = read_step(&s[i], &pin.step);
 		if (wrong)
 			return diag_fail_at(d, path, s[i].line, "%s", wrong);
-		if (lock_find(l, pin.asked))
+		if (lock_find(l, pin.step, pin.asked))
 			return diag_fail_at(
 				d, path, s[i].line, "%s is pinned twice", pin.asked);
 		lock_set(l, &pin, a);
@@ -177,6 +229,8 @@ int lock_parse(const char *text, size_t size, const char *path, struct lock *l,
 		return diag_fail_at(
 			d, path, s[0].line, "Suite: expected a Debian release's name");
 	l->suite = suite;
+	l->packages = control_value(&s[0], "Packages");
+	l->below = control_value(&s[0], "Below");
 	return read_pins(s + 1, (size_t)count - 1, path, l, a, d);
 }
 
@@ -205,12 +259,18 @@ void lock_format(const struct lock *l, const char *base_name, struct buffer *b)
 		"Format: " FORMAT "\n"
 		"Suite: %s\n",
 		base_name, l->suite);
+	if (l->packages)
+		buffer_printf(b, "Packages:%s%s\n", *l->packages ? " " : "", l->packages);
+	if (l->below)
+		buffer_printf(b, "Below: %s\n", l->below);
 	for (size_t i = 0; i < l->count; i++) {
 		const struct pin *pin = &l->pins[i];
 
 		buffer_printf(b, "\nPackage: %s\n", pin->name);
 		if (strcmp(pin->asked, pin->name) != 0)
 			buffer_printf(b, "For: %s\n", pin->asked);
+		if (pin->step != PIN_MEMBERS)
+			buffer_printf(b, "Step: %s\n", steps[pin->step]);
 		buffer_printf(b,
 			"Version: %s\n"
 			"Architecture: %s\n"

@@ -12,13 +12,11 @@
 
 #include "common/file.h"
 #include "control.h"
+#include "mirror_apt.h"
 #include "process.h"
 
 #define DEFAULT_ROOT "http://deb.debian.org"
 #define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
-#define APT_HELPER "/usr/lib/apt/apt-helper"
-#define APT_GET "/usr/bin/apt-get"
-#define APT_CACHE "/usr/bin/apt-cache"
 
 /* Read by apt after the host's own configuration. What the host says about proxies stays;
  * its hooks, pins and sources do not count here. apt waits longer before each retry: who
@@ -41,7 +39,11 @@ static const char configuration[] =
 	"APT::Architecture \"amd64\";\n"
 	"APT::Architectures { \"amd64\"; };\n"
 	"APT::Default-Release \"\";\n"
-	"APT::Sandbox::User \"root\";\n" /* the folder is ours alone */
+	"APT::Install-Recommends \"false\";\n"
+	"APT::Install-Suggests \"false\";\n"
+	"APT::Get::Fix-Missing \"false\";\n"
+	"pkgCacheGen::ForceEssential \",\";\n" /* apt holds that it is essential */
+	"APT::Sandbox::User \"root\";\n"       /* the folder is ours alone */
 	"Acquire::Retries \"1\";\n"
 	"Acquire::Languages \"none\";\n"
 	"Acquire::IndexTargets::deb::Packages {\n"
@@ -179,7 +181,7 @@ static char *find_reason(const struct buffer *err)
 	return memory_printf("%.*s", (int)length, found);
 }
 
-static int fail_with_reason(const char *about, const struct buffer *err, struct diag *d)
+int mirror_fail(const char *about, const struct buffer *err, struct diag *d)
 {
 	char *reason = find_reason(err);
 
@@ -188,60 +190,110 @@ static int fail_with_reason(const char *about, const struct buffer *err, struct 
 	return -1;
 }
 
-/* Runs one of apt's programs with our configuration. */
-static int run(struct mirror *m, const char *const argv[], const char *about,
+int mirror_run(struct mirror *m, const char *const argv[], const char *about,
 	struct buffer *out, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer err = {0};
 	int status = process_run(argv, m->folder.fd, out, &err, d);
 
-	return status <= 0 ? status : fail_with_reason(about, &err, d);
+	return status <= 0 ? status : mirror_fail(about, &err, d);
 }
 
-static int check_download(
-	struct mirror *m, const struct pin *pin, const char *uri, struct diag *d)
+/* What a package is called while it is fetched. */
+static const char *temporary_name(size_t index, struct arena *a)
 {
-	char sha256[DIGEST_HEX];
+	return arena_printf(a, "package%zu", index);
+}
+
+static int keep_download(struct mirror *m, const struct pin *pin, const char *name,
+	const char *uri, struct diag *d)
+{
+	char place[sizeof("packages/.deb") + DIGEST_HEX], sha256[DIGEST_HEX];
 	uint64_t size;
 
-	if (digest_of_file(m->folder.fd, "package", sha256, &size, d) < 0)
+	if (digest_of_file(m->folder.fd, name, sha256, &size, d) < 0)
 		return -1;
 	if (size != pin->size_bytes || strcmp(sha256, pin->sha256) != 0)
 		return diag_fail(d, "%s: not the package that was pinned", uri);
-	return 0;
+	snprintf(place, sizeof(place), "packages/%s.deb", pin->sha256);
+	return store_keep_file(m->store, &m->folder, name, place, d);
 }
 
 /* Of a mirror that is a folder here apt would give a link; "copy:" makes it a file. */
-static char *uri_of(const struct mirror *m, const struct pin *pin)
+static const char *uri_of(const struct mirror *m, const struct pin *pin, struct arena *a)
 {
 	int here = strncmp(m->root, "file:", 5) == 0;
 
-	return memory_printf("%s%s/%s/%s", here ? "copy:" : "", m->root + (here ? 5 : 0),
-		pin->archive, pin->path);
+	return arena_printf(a, "%s%s/%s/%s", here ? "copy:" : "",
+		m->root + (here ? 5 : 0), pin->archive, pin->path);
 }
 
-int mirror_download(struct mirror *m, const struct pin *pin, struct diag *d)
+/* apt-helper takes URI, file and digests, as often as one likes. */
+static const char **download_command(const struct mirror *m,
+	const struct pin *const pins[], size_t count, struct arena *a)
+{
+	static const char *const first[] = {
+		APT_HELPER, "-c", "apt.conf", "-qq", "download-file"};
+	size_t used = sizeof(first) / sizeof(*first);
+	const char **argv = arena_alloc(a, (used + 4 * count + 1) * sizeof(*argv));
+
+	memcpy(argv, first, sizeof(first));
+	for (size_t i = 0; i < count; i++) {
+		argv[used++] = uri_of(m, pins[i], a);
+		argv[used++] = temporary_name(i, a);
+		argv[used++] = arena_printf(a, "SHA256:%s", pins[i]->sha256);
+		argv[used++] = arena_printf(
+			a, "Checksum-FileSize:%" PRIu64, pins[i]->size_bytes);
+	}
+	return argv;
+}
+
+/* Keeps what came. `why` is apt's reason for what did not; returns the first such one's
+ * index, or count. */
+static size_t keep_downloads(struct mirror *m, const struct pin *const pins[],
+	size_t count, struct arena *a, struct diag *why)
+{
+	size_t first = count;
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = temporary_name(i, a);
+		struct diag missing = {0};
+
+		if (keep_download(m, pins[i], name, uri_of(m, pins[i], a), &missing) <
+				0 &&
+			first == count) {
+			first = i;
+			if (why->count == 0)
+				diag_move(why, &missing);
+		}
+		diag_clear(&missing);
+		unlinkat(m->folder.fd, name, 0);
+		unlinkat(m->folder.fd, arena_printf(a, "%s.FAILED", name), 0);
+	}
+	return first;
+}
+
+int mirror_download(struct mirror *m, const struct pin *const pins[], size_t count,
+	size_t *failed, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer out = {0};
-	char *uri = uri_of(m, pin);
-	char *digest = memory_printf("SHA256:%s", pin->sha256);
-	char *size = memory_printf("Checksum-FileSize:%" PRIu64, pin->size_bytes);
-	char *place = memory_printf("packages/%s.deb", pin->sha256);
-	const char *const argv[] = {APT_HELPER, "-c", "apt.conf", "-qq", "download-file",
-		uri, "package", digest, size, NULL};
-	int rc = run(m, argv, uri, &out, d);
+	struct arena a = {0};
+	const char **argv = download_command(m, pins, count, &a);
+	const char *about = count > 0 ? uri_of(m, pins[0], &a) : m->root;
+	struct diag why = {0};
+	size_t first;
 
-	if (rc == 0)
-		rc = check_download(m, pin, uri, d);
-	if (rc == 0)
-		rc = store_keep_file(m->store, &m->folder, "package", place, d);
-	unlinkat(m->folder.fd, "package", 0);
-	unlinkat(m->folder.fd, "package.FAILED", 0);
-	free(uri);
-	free(digest);
-	free(size);
-	free(place);
-	return rc;
+	mirror_run(m, argv, about, &out, &why);
+	first = keep_downloads(m, pins, count, &a, &why);
+	arena_clear(&a);
+	if (first == count) {
+		diag_clear(&why);
+		return 0;
+	}
+	if (failed)
+		*failed = first;
+	diag_move(d, &why);
+	return -1;
 }
 
 int mirror_update(struct mirror *m, struct diag *d)
@@ -255,32 +307,43 @@ int mirror_update(struct mirror *m, struct diag *d)
 	if (access(KEYRING, R_OK) < 0)
 		return diag_fail_errno(
 			d, KEYRING " (the package debian-archive-keyring)");
-	if (run(m, argv, m->root, &out, d) < 0)
+	if (mirror_run(m, argv, m->root, &out, d) < 0)
 		return -1;
 	m->updated = 1;
 	return 0;
 }
 
-/* apt's records of a package: the one that it would install, or all. Returns their number
- * or -1; 0 where there is no such package. */
-static long read_records(struct mirror *m, const char *package, int all,
-	struct control_stanza **records, struct arena *a, struct diag *d)
+long mirror_read_records(struct mirror *m, const char *const names[], size_t count,
+	int all, struct control_stanza **records, struct arena *a, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer out = {0};
 	CLEANUP(buffer_clear) struct buffer err = {0};
-	const char *const argv[] = {APT_CACHE, "-c", "apt.conf", "show",
-		all ? "--all-versions" : "--no-all-versions", package, NULL};
-	int status = process_run(argv, m->folder.fd, &out, &err, d);
+	const char **argv = arena_alloc(a, (count + 6) * sizeof(*argv));
+	size_t used = 0;
+	int status;
 
+	argv[used++] = APT_CACHE;
+	argv[used++] = "-c";
+	argv[used++] = "apt.conf";
+	argv[used++] = "show";
+	argv[used++] = all ? "--all-versions" : "--no-all-versions";
+	memcpy(argv + used, names, count * sizeof(*names));
+	status = process_run(argv, m->folder.fd, &out, &err, d);
 	if (status < 0)
 		return -1;
 	if (status > 0 && err.bytes && strstr(err.bytes, "No packages found"))
 		return 0;
 	if (status > 0)
-		return fail_with_reason(package, &err, d);
+		return mirror_fail(names[0], &err, d);
 	if (out.size == 0)
 		return 0;
 	return control_parse(out.bytes, out.size, "apt-cache", records, a, d);
+}
+
+static long read_record(struct mirror *m, const char *name,
+	struct control_stanza **records, struct arena *a, struct diag *d)
+{
+	return mirror_read_records(m, &name, 1, 0, records, a, d);
 }
 
 /* "linux-image-6.1.0-56-cloud-amd64 (= 6.1.192-2), …" -> the name, or NULL. */
@@ -294,8 +357,7 @@ static const char *find_image(const char *depends, struct arena *a)
 	return arena_memdup(a, start, strcspn(start, " ,|(:"));
 }
 
-/* "debian" of "…/debian/pool/…": the part before the pool. */
-static const char *archive_in(const char *uri)
+const char *mirror_archive_in(const char *uri)
 {
 	static const char *const archives[] = {"debian", "debian-security"};
 	const char *pool = strstr(uri, "/pool/");
@@ -319,9 +381,9 @@ static const char *find_archive(struct mirror *m, const char *package, struct di
 		"download", package, NULL};
 	const char *found;
 
-	if (run(m, argv, package, &out, d) < 0)
+	if (mirror_run(m, argv, package, &out, d) < 0)
 		return NULL;
-	found = out.bytes ? archive_in(out.bytes) : NULL;
+	found = out.bytes ? mirror_archive_in(out.bytes) : NULL;
 	if (!found)
 		diag_fail(d, "%s: apt does not say where it is", package);
 	return found;
@@ -334,23 +396,31 @@ static const char *text_or_empty(const struct control_stanza *s, const char *fie
 	return value ? value : "";
 }
 
-static int fill_pin(
-	struct mirror *m, const struct control_stanza *s, struct pin *pin, struct diag *d)
+int mirror_read_pin(const struct control_stanza *s, const char *archive, struct pin *pin,
+	struct diag *d)
 {
 	const char *sha256 = text_or_empty(s, "SHA256");
 	const char *wrong;
 
 	pin->name = text_or_empty(s, "Package");
+	if (!pin->asked)
+		pin->asked = pin->name;
 	pin->version = text_or_empty(s, "Version");
 	pin->architecture = text_or_empty(s, "Architecture");
 	pin->path = text_or_empty(s, "Filename");
 	pin->size_bytes = strtoull(text_or_empty(s, "Size"), NULL, 10);
 	if (digest_is_hex(sha256))
 		memcpy(pin->sha256, sha256, DIGEST_HEX);
-	pin->archive = "debian";
+	pin->archive = archive;
 	wrong = lock_check_pin(pin);
-	if (wrong)
-		return diag_fail(d, "%s: apt's record of it: %s", pin->asked, wrong);
+	return wrong ? diag_fail(d, "%s: apt's record of it: %s", pin->asked, wrong) : 0;
+}
+
+static int fill_pin(
+	struct mirror *m, const struct control_stanza *s, struct pin *pin, struct diag *d)
+{
+	if (mirror_read_pin(s, "debian", pin, d) < 0)
+		return -1;
 	pin->archive = find_archive(m, pin->name, d);
 	return pin->archive ? 0 : -1;
 }
@@ -359,14 +429,14 @@ int mirror_find(struct mirror *m, const char *asked, int kernel, struct pin *pin
 	struct arena *a, struct diag *d)
 {
 	struct control_stanza *s;
-	long count = read_records(m, asked, 0, &s, a, d);
+	long count = read_record(m, asked, &s, a, d);
 	const char *image = NULL;
 
 	*pin = (struct pin){.asked = asked};
 	if (count > 0 && kernel)
 		image = find_image(control_value(&s[0], "Depends"), a);
 	if (image && lock_is_name(image))
-		count = read_records(m, image, 0, &s, a, d);
+		count = read_record(m, image, &s, a, d);
 	if (count < 0)
 		return -1;
 	if (count == 0)
@@ -375,19 +445,43 @@ int mirror_find(struct mirror *m, const char *asked, int kernel, struct pin *pin
 	return fill_pin(m, &s[0], pin, d);
 }
 
-int mirror_lists(struct mirror *m, const struct pin *pin, struct diag *d)
+int mirror_has(struct mirror *m, const char *name, struct diag *d)
 {
 	struct arena a = {0};
 	struct control_stanza *s;
-	long count = read_records(m, pin->name, 1, &s, &a, d);
-	int listed = count < 0 ? -1 : 0;
+	long count = read_record(m, name, &s, &a, d);
 
+	arena_clear(&a);
+	return count < 0 ? -1 : count > 0;
+}
+
+static int is_listed(
+	const struct control_stanza *records, long count, const struct pin *pin)
+{
 	for (long i = 0; i < count; i++) {
-		const char *sha256 = control_value(&s[i], "SHA256");
+		const char *sha256 = control_value(&records[i], "SHA256");
 
 		if (sha256 && strcmp(sha256, pin->sha256) == 0)
-			listed = 1;
+			return 1;
 	}
+	return 0;
+}
+
+int mirror_lists(
+	struct mirror *m, const struct pin *const pins[], size_t count, struct diag *d)
+{
+	struct arena a = {0};
+	struct control_stanza *s;
+	const char **names = arena_alloc(&a, (count + 1) * sizeof(*names));
+	long records;
+	int listed;
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = pins[i]->name;
+	records = mirror_read_records(m, names, count, 1, &s, &a, d);
+	listed = records < 0 ? -1 : 1;
+	for (size_t i = 0; i < count && listed > 0; i++)
+		listed = is_listed(s, records, pins[i]);
 	arena_clear(&a);
 	return listed;
 }

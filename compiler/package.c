@@ -11,10 +11,11 @@
 #include "common/file.h"
 
 #define BLOCK_BYTES (128 * 1024)
+#define CONTROL_LIMIT_BYTES (1024 * 1024)
 
 struct package_reader {
 	struct archive *outer; /* ar */
-	struct archive *inner; /* data.tar */
+	struct archive *inner; /* data.tar, or control.tar */
 	const char *name;
 	struct diag *diag;
 	char block[BLOCK_BYTES];
@@ -55,7 +56,7 @@ static int open_inner(struct package_reader *r)
 	return 0;
 }
 
-static int open_outer(struct package_reader *r, int fd)
+static int open_outer(struct package_reader *r, int fd, const char *part)
 {
 	struct archive_entry *e;
 	int rc;
@@ -67,13 +68,13 @@ static int open_outer(struct package_reader *r, int fd)
 	while ((rc = archive_read_next_header(r->outer, &e)) == ARCHIVE_OK) {
 		const char *name = archive_entry_pathname(e);
 
-		if (name && strncmp(name, "data.tar", 8) == 0)
+		if (name && strncmp(name, part, strlen(part)) == 0)
 			return open_inner(r);
 	}
 	if (rc != ARCHIVE_EOF)
 		return fail(r, r->outer);
 	return diag_fail(
-		r->diag, "%s: not a Debian package: it has no data.tar", r->name);
+		r->diag, "%s: not a Debian package: it has no %s", r->name, part);
 }
 
 /* "./usr//bin/" -> "usr/bin"; NULL where a part is "..", or nothing is left. */
@@ -147,7 +148,7 @@ static int walk(struct package_reader *r,
 	return rc == ARCHIVE_EOF ? 0 : fail(r, r->inner);
 }
 
-int package_walk(int dirfd, const char *path, const char *name,
+static int walk_part(int dirfd, const char *path, const char *name, const char *part,
 	int (*visit)(const struct member *m, struct package_reader *r, void *context),
 	void *context, struct diag *d)
 {
@@ -161,11 +162,36 @@ int package_walk(int dirfd, const char *path, const char *name,
 	r = memory_alloc(sizeof(*r));
 	r->name = name;
 	r->diag = d;
-	rc = open_outer(r, fd) < 0 ? -1 : walk(r, visit, context);
+	rc = open_outer(r, fd, part) < 0 ? -1 : walk(r, visit, context);
 	archive_read_free(r->inner);
 	archive_read_free(r->outer);
 	free(r);
 	return rc;
+}
+
+int package_walk(int dirfd, const char *path, const char *name,
+	int (*visit)(const struct member *m, struct package_reader *r, void *context),
+	void *context, struct diag *d)
+{
+	return walk_part(dirfd, path, name, "data.tar", visit, context, d);
+}
+
+static int read_control(const struct member *m, struct package_reader *r, void *context)
+{
+	if (strcmp(m->path, "control") != 0 || m->type != MEMBER_FILE)
+		return 0;
+	return package_read(r, CONTROL_LIMIT_BYTES, context, r->diag) < 0 ? -1 : 1;
+}
+
+int package_read_control(
+	int dirfd, const char *path, const char *name, struct buffer *b, struct diag *d)
+{
+	int rc = walk_part(dirfd, path, name, "control.tar", read_control, b, d);
+
+	if (rc == 0)
+		return diag_fail(
+			d, "%s: not a Debian package: it has no control file", name);
+	return rc < 0 ? -1 : 0;
 }
 
 int package_read(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* package: what a Debian package holds, read in process: ar -> data.tar.{xz,zst,gz} ->
- * members. Nothing in it is run, nothing is written to the host. */
+ * members, or control.tar. Nothing in it is run, nothing is written to the host. */
 #ifndef COMPILER_PACKAGE_H
 #define COMPILER_PACKAGE_H
 
@@ -28,6 +28,10 @@ struct package_reader; /* an open package, at one member */
 int package_walk(int dirfd, const char *path, const char *name,
 	int (*visit)(const struct member *m, struct package_reader *r, void *context),
 	void *context, struct diag *d);
+
+/* Adds the package's control file, what dpkg knows of it, to b. */
+int package_read_control(
+	int dirfd, const char *path, const char *name, struct buffer *b, struct diag *d);
 
 /* Inside visit: reads a file's bytes to the end of b. Fails where it is larger. */
 int package_read(

@@ -13,6 +13,9 @@
 #include "common/quantity.h"
 #include "place.h"
 
+#define BATCH_COUNT 24
+#define BATCH_BYTES (UINT64_C(8) << 20)
+
 void supply_say(const struct base_options *o, int warning, const char *fmt, ...)
 {
 	va_list args;
@@ -39,7 +42,7 @@ const char *supply_label(const struct pin *pin, struct arena *a)
 
 const struct pin *supply_find(const struct supply *s, const char *asked)
 {
-	return lock_find(&s->lock, asked);
+	return lock_find(&s->lock, PIN_MEMBERS, asked);
 }
 
 /* The words that name this base on a command line: its name where that leads to its
@@ -85,7 +88,7 @@ static int fail_offline(
 	return -1;
 }
 
-static int update_indexes(struct supply *s, const char *needed, struct diag *d)
+int supply_ask_archive(struct supply *s, const char *needed, struct diag *d)
 {
 	struct diag why = {0};
 
@@ -103,15 +106,16 @@ static int update_indexes(struct supply *s, const char *needed, struct diag *d)
 static int find_newest(
 	struct supply *s, const char *asked, struct pin *pin, struct diag *d)
 {
-	int kernel = strcmp(asked, s->plan->kernel_package) == 0;
+	const char *wanted = s->plan->kernel_package;
+	int kernel = wanted && strcmp(asked, wanted) == 0;
 
-	if (update_indexes(s, asked, d) < 0)
+	if (supply_ask_archive(s, asked, d) < 0)
 		return -1;
 	return mirror_find(&s->mirror, asked, kernel, pin, s->arena, d);
 }
 
 /* Before the work, not after it: can the lock be written where it belongs? */
-static int check_writable(const struct supply *s, struct diag *d)
+int supply_check_lock(const struct supply *s, struct diag *d)
 {
 	const char *slash = strrchr(s->lock_path, '/');
 	const char *folder = slash ? arena_memdup(s->arena, s->lock_path,
@@ -127,13 +131,14 @@ static int check_writable(const struct supply *s, struct diag *d)
 }
 
 /* Keeps the pin that the old lock has for this package, or finds the newest. */
-static int pin_package(struct supply *s, const struct lock *old, const char *asked,
-	const struct place *place, struct diag *d)
+static int pin_package(
+	struct supply *s, const char *asked, const struct place *place, struct diag *d)
 {
-	const struct pin *known = s->options->update ? NULL : lock_find(old, asked);
+	const struct pin *known =
+		s->options->update ? NULL : lock_find(&s->old, PIN_MEMBERS, asked);
 	struct pin pin;
 
-	if (lock_find(&s->lock, asked))
+	if (supply_find(s, asked))
 		return 0;
 	if (!lock_is_name(asked))
 		return place_fail(d, place,
@@ -148,7 +153,7 @@ static int pin_package(struct supply *s, const struct lock *old, const char *ask
 	if (known) {
 		pin = *known;
 	} else {
-		if (check_writable(s, d) < 0 || find_newest(s, asked, &pin, d) < 0)
+		if (supply_check_lock(s, d) < 0 || find_newest(s, asked, &pin, d) < 0)
 			return -1;
 		s->lock_is_new = 1;
 	}
@@ -156,17 +161,18 @@ static int pin_package(struct supply *s, const struct lock *old, const char *ask
 	return 0;
 }
 
-static int pin_all(struct supply *s, const struct lock *old, struct diag *d)
+static int pin_all(struct supply *s, struct diag *d)
 {
 	const struct items *items = &s->plan->initrd;
+	const char *kernel = s->plan->kernel_package;
 
-	if (pin_package(s, old, s->plan->kernel_package, &s->plan->place, d) < 0)
+	if (kernel && pin_package(s, kernel, &s->plan->place, d) < 0)
 		return -1;
 	for (size_t i = 0; i < items->count; i++) {
 		const struct item *item = &items->list[i];
 
 		if (item->kind == ITEM_PACKAGE_FILE &&
-			pin_package(s, old, item->package, &item->place, d) < 0)
+			pin_package(s, item->package, &item->place, d) < 0)
 			return -1;
 	}
 	return 0;
@@ -175,8 +181,6 @@ static int pin_all(struct supply *s, const struct lock *old, struct diag *d)
 int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
 	const struct base_options *o, struct arena *a, struct diag *d)
 {
-	struct lock old;
-
 	*s = (struct supply){.plan = plan, .options = o, .store = store, .arena = a};
 	s->mirror.folder = WORKDIR_NONE;
 	s->lock_path = lock_path(plan->recipe_path, a);
@@ -187,15 +191,15 @@ int supply_open(struct supply *s, struct store *store, const struct base_plan *p
 			plan->suite);
 	if (o->locked && o->update)
 		return diag_fail(d, "--locked and --update exclude each other");
-	if (lock_read(s->lock_path, &old, a, d) < 0)
+	if (lock_read(s->lock_path, &s->old, a, d) < 0)
 		return -1;
-	if (old.suite && strcmp(old.suite, plan->suite) != 0) {
+	if (s->old.suite && strcmp(s->old.suite, plan->suite) != 0) {
 		if (o->locked)
 			return diag_fail(d, "%s: pins packages of %s, the recipe says %s",
-				s->lock_path, old.suite, plan->suite);
-		old = (struct lock){0};
+				s->lock_path, s->old.suite, plan->suite);
+		s->old = (struct lock){0};
 	}
-	return pin_all(s, &old, d);
+	return pin_all(s, d);
 }
 
 void supply_close(struct supply *s)
@@ -230,7 +234,7 @@ static int download(struct supply *s, const struct pin *pin, struct diag *d)
 
 	supply_say(s->options, 0, "fetching %s (%s)", supply_label(pin, s->arena),
 		quantity_format_size(pin->size_bytes, size));
-	return mirror_download(&s->mirror, pin, d);
+	return mirror_download(&s->mirror, &pin, 1, NULL, d);
 }
 
 static int substitute(struct supply *s, struct pin *pin, struct diag *d)
@@ -266,8 +270,10 @@ static int substitute(struct supply *s, struct pin *pin, struct diag *d)
 }
 
 /* A failed download has one of three causes: no network, a package that is gone, or a
- * mirror that gives something else. The indexes tell which. */
-static int explain(struct supply *s, struct pin *pin, struct diag *why, struct diag *d)
+ * mirror that gives something else. The indexes tell which: 1 where it is gone, else -1
+ * with a message. Takes why's lines. */
+static int explain(
+	struct supply *s, const struct pin *pin, struct diag *why, struct diag *d)
 {
 	const char *label = supply_label(pin, s->arena);
 	struct diag update = {0};
@@ -277,16 +283,12 @@ static int explain(struct supply *s, struct pin *pin, struct diag *why, struct d
 		diag_clear(&update);
 		return fail_offline(s, label, why, d);
 	}
-	listed = mirror_lists(&s->mirror, pin, d);
-	if (listed == 0) {
-		diag_clear(why);
-		return substitute(s, pin, d);
-	}
+	listed = mirror_lists(&s->mirror, &pin, 1, d);
 	if (listed > 0)
 		diag_fail(d, "base %s needs %s: %s", s->plan->name, label,
 			why->count > 0 ? why->lines[0].text : "?");
 	diag_clear(why);
-	return -1;
+	return listed == 0 ? 1 : -1;
 }
 
 static int fetch(struct supply *s, struct pin *pin, struct diag *d)
@@ -299,16 +301,72 @@ static int fetch(struct supply *s, struct pin *pin, struct diag *d)
 		return -1;
 	if (download(s, pin, &why) == 0)
 		return 0;
-	return explain(s, pin, &why, d);
+	return explain(s, pin, &why, d) < 0 ? -1 : substitute(s, pin, d);
 }
 
 int supply_fetch(struct supply *s, struct diag *d)
 {
 	for (size_t i = 0; i < s->lock.count; i++) {
-		if (fetch(s, &s->lock.pins[i], d) < 0)
+		struct pin *pin = &s->lock.pins[i];
+
+		if (pin->step == PIN_MEMBERS && fetch(s, pin, d) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+/* How many of the pins one call of apt fetches: it takes a while to start, but says
+ * nothing while it works. */
+static size_t measure_batch(const struct pin *const pins[], size_t count, uint64_t *bytes)
+{
+	size_t n = 0;
+
+	*bytes = 0;
+	while (n < count && n < BATCH_COUNT && (n == 0 || *bytes < BATCH_BYTES))
+		*bytes += pins[n++]->size_bytes;
+	return n;
+}
+
+static int fetch_batches(struct supply *s, const struct pin *const pins[], size_t count,
+	const struct pin **gone, struct diag *d)
+{
+	char size[QUANTITY_TEXT];
+	struct diag why = {0};
+	size_t n, failed;
+	uint64_t bytes;
+
+	for (size_t i = 0; i < count; i += n) {
+		n = measure_batch(pins + i, count - i, &bytes);
+		supply_say(s->options, 0, "fetching %zu of %zu packages: %s%s (%s)",
+			i + n, count, supply_label(pins[i], s->arena),
+			n > 1 ? " and others" : "", quantity_format_size(bytes, size));
+		if (mirror_download(&s->mirror, pins + i, n, &failed, &why) == 0)
+			continue;
+		if (explain(s, pins[i + failed], &why, d) < 0)
+			return -1;
+		*gone = pins[i + failed];
+		return 0;
+	}
+	return 0;
+}
+
+int supply_fetch_step(
+	struct supply *s, enum pin_step step, const struct pin **gone, struct diag *d)
+{
+	const struct pin **missing =
+		arena_alloc(s->arena, (s->lock.count + 1) * sizeof(*missing));
+	size_t count = 0;
+
+	*gone = NULL;
+	for (size_t i = 0; i < s->lock.count; i++) {
+		const struct pin *pin = &s->lock.pins[i];
+
+		if (pin->step == step && !is_in_store(s, pin))
+			missing[count++] = pin;
+	}
+	if (count == 0)
+		return 0;
+	return need_mirror(s, d) < 0 ? -1 : fetch_batches(s, missing, count, gone, d);
 }
 
 int supply_keep_lock(struct supply *s, struct diag *d)

@@ -15,6 +15,7 @@ struct supply {
 	struct store *store;
 	struct arena *arena;
 	const char *lock_path;
+	struct lock old;  /* what the file says */
 	struct lock lock; /* what is pinned, for exactly what the recipe asks for */
 	int lock_is_new;  /* it says something else than the file */
 	int substituted;  /* a pinned package is gone; a newer one is used */
@@ -23,14 +24,26 @@ struct supply {
 	int mirror_is_open;
 };
 
-/* Reads the lock, and asks the mirror where it is to be renewed or does not pin all. */
+/* Reads the lock, and asks the mirror where it is to be renewed or does not pin all. What
+ * is installed on a root disk is left to debian_pin(). */
 int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
 	const struct base_options *o, struct arena *a, struct diag *d);
 void supply_close(struct supply *s);
 
-/* Brings all packages to the store. Where a pinned one has left the archive the newest
- * takes its place in s->lock, with a warning; with options->locked that is an error. */
+/* Brings the kernel and the packages of which members are taken to the store. Where a
+ * pinned one has left the archive the newest takes its place in s->lock, with a warning;
+ * with options->locked that is an error. */
 int supply_fetch(struct supply *s, struct diag *d);
+
+/* Brings all packages of a step to the store. *gone is one that has left the archive,
+ * where that is why not all are there. 0 or -1. */
+int supply_fetch_step(
+	struct supply *s, enum pin_step step, const struct pin **gone, struct diag *d);
+
+/* Makes the mirror's indexes ready, for what `needed` says. */
+int supply_ask_archive(struct supply *s, const char *needed, struct diag *d);
+/* 0 where the lock can be written beside the recipe, else -1 with what to do. */
+int supply_check_lock(const struct supply *s, struct diag *d);
 
 /* Writes the lock file where it has changed for another reason than a substitution. */
 int supply_keep_lock(struct supply *s, struct diag *d);

@@ -99,11 +99,11 @@ static void finds_by_what_was_asked(void **state)
 	struct lock l = {.suite = "bookworm"};
 
 	(void)state;
-	assert_null(lock_find(&l, "busybox-static"));
+	assert_null(lock_find(&l, PIN_MEMBERS, "busybox-static"));
 	lock_set(&l, &busybox, &a);
 	lock_set(&l, &image, &a);
-	assert_same_pin(lock_find(&l, "linux-image-cloud-amd64"), &image);
-	assert_null(lock_find(&l, "linux-image-6.1.0-56-cloud-amd64"));
+	assert_same_pin(lock_find(&l, PIN_MEMBERS, "linux-image-cloud-amd64"), &image);
+	assert_null(lock_find(&l, PIN_MEMBERS, "linux-image-6.1.0-56-cloud-amd64"));
 	arena_clear(&a);
 }
 
