@@ -178,12 +178,14 @@ HOST_SOURCES := \
 
 GUEST_SOURCES := \
 	runtime/guest/arguments.c \
+	runtime/guest/base.c \
 	runtime/guest/clock.c \
 	runtime/guest/disks.c \
 	runtime/guest/drivers.c \
 	runtime/guest/entropy.c \
 	runtime/guest/events.c \
 	runtime/guest/folder.c \
+	runtime/guest/init.c \
 	runtime/guest/launch.c \
 	runtime/guest/main.c \
 	runtime/guest/mounts.c \
@@ -197,6 +199,7 @@ GUEST_SOURCES := \
 	runtime/guest/record.c \
 	runtime/guest/relay.c \
 	runtime/guest/resume.c \
+	runtime/guest/root.c \
 	runtime/guest/say.c \
 	runtime/guest/scripts.c \
 	runtime/guest/system.c \
@@ -238,7 +241,8 @@ GUEST_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARNINGS) -Os -static -ffunction-
 $(BUILD)/wuguest: $(GUEST_SOURCES) $(wildcard runtime/guest/*.h) runtime/unit.h
 	$(call say,MUSL,$@)
 	@mkdir -p $(@D)
-	$(Q)$(MUSL_CC) $(GUEST_CFLAGS) -s -Wl,--gc-sections,--build-id=none -o $@ $(GUEST_SOURCES)
+	$(Q)$(MUSL_CC) $(GUEST_CFLAGS) -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code \
+		-o $@ $(GUEST_SOURCES)
 
 # Where the tree is used as it is, uninstalled: PKG_CONFIG_PATH=build finds units.mk.
 $(BUILD)/workunit.pc: make/workunit.pc.in Makefile

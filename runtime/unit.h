@@ -38,11 +38,17 @@
 /* Kernel command line arguments that the agent reads. */
 #define WU_ARG_TIME                                                                      \
 	"wu.time_ms="	       /* the limit on all scripts together; 0 or absent: none */
-#define WU_ARG_USER "wu.user=" /* "root": scripts run as root, else as WU_USER_ID */
+#define WU_ARG_USER "wu.user=" /* whom scripts run as; absent: whom the base says */
+#define WU_USER_USER "user"    /* WU_USER_ID */
+#define WU_USER_ROOT "root"
+#define WU_USER_BASE "base" /* in the manifest: no argument */
 #define WU_ARG_PROBE                                                                     \
 	"wu.probe=1"		/* print WU_PROBE_ANSWER on the console, reboot at once */
 #define WU_ARG_WARM "wu.warm=1" /* after `ready`, wait for the host's `resume` */
 #define WU_PROBE_ANSWER "wuguest: probe ok"
+
+/* What the agent must know of the base, in the initrd; absent: nothing. */
+#define WU_GUEST_BASE "etc/base"
 
 /* On the output disk. */
 #define WU_RECORD_FOLDER ".wu"

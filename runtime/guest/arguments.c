@@ -25,8 +25,9 @@ static int parse_word(struct arguments *a, const char *word)
 	} else if ((value = value_of(word, WU_ARG_TIME))) {
 		return text_parse_number(value, &a->time_ms);
 	} else if ((value = value_of(word, WU_ARG_USER))) {
-		a->as_root = !strcmp(value, "root");
-		return a->as_root || !strcmp(value, "user") ? 0 : -1;
+		if (strcmp(value, WU_USER_ROOT) && strcmp(value, WU_USER_USER))
+			return -1;
+		a->user = strcmp(value, WU_USER_ROOT) ? AS_USER : AS_ROOT;
 	}
 	return 0;
 }

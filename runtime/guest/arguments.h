@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct arguments {
-	uint64_t time_ms; /* 0: no limit */
-	int as_root;
+	uint64_t time_ms;			 /* 0: no limit */
+	enum { AS_BASE, AS_USER, AS_ROOT } user; /* AS_BASE: whom the base says */
 	int probe;
 	int warm; /* wait until the host says `resume` */
 };

@@ -29,6 +29,7 @@ static const struct {
 	[DISK_APP] = {DISK_EXT4, WU_APP_LABEL},
 	[DISK_PARAMETERS] = {DISK_ISO, WU_PARAMS_LABEL},
 	[DISK_OUTPUT] = {DISK_EXT4, WU_OUTPUT_LABEL},
+	[DISK_ROOT] = {DISK_EXT4, WU_ROOT_LABEL},
 };
 
 const char *disks_label(enum disk_kind kind)

@@ -176,10 +176,11 @@ const char *drivers_next_module(struct drivers *d)
 	return path;
 }
 
-void drivers_read(struct drivers *d)
+void drivers_read(struct drivers *d, int initrd)
 {
 	ssize_t size = folder_read_file(AT_FDCWD, DRIVER_LIST, d->text, DRIVERS_BYTES);
 
+	d->initrd = initrd;
 	d->count = 0;
 	if (size < 0 && errno != ENOENT)
 		say(DRIVER_LIST, strerror(errno), NULL);
@@ -251,6 +252,6 @@ void drivers_load(struct drivers *d)
 		folder_visit(buses, ask_bus, d);
 		close(buses);
 		for (; (path = drivers_next_module(d)); loaded = 1)
-			system_load_module(path);
+			system_load_module(d->initrd, path);
 	}
 }

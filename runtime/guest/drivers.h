@@ -11,6 +11,7 @@
 #define DRIVERS_COUNT 64
 
 struct drivers {
+	int initrd; /* the folder that modules are read from, whatever "/" is by now */
 	size_t count;
 	struct driver {
 		size_t aliases, modules, end; /* where its lines are in text */
@@ -34,7 +35,7 @@ void drivers_want(struct drivers *d, const char *modalias);
 const char *drivers_next_module(struct drivers *d);
 
 /* Reads /etc/drivers. Without the file there are no drivers. */
-void drivers_read(struct drivers *d);
+void drivers_read(struct drivers *d, int initrd);
 
 /* Loads what the devices ask for that are there by now, and what the devices ask for that
  * come by that. */

@@ -9,9 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mounts.h"
-#include "runtime/unit.h"
-
 #define NOT_EXECUTED 126
 
 static void reset_signals(void)
@@ -54,11 +51,12 @@ static int set_files(const struct launch *l)
 }
 
 /* The groups go first: without root they could not. */
-static int drop_root(void)
+static int become_user(const struct user *u)
 {
-	if (setgroups(0, NULL) < 0 || setgid(WU_GROUP_ID) < 0 || setuid(WU_USER_ID) < 0)
+	if (setgroups(u->group_count, u->groups) < 0 || setgid(u->group) < 0 ||
+		setuid(u->id) < 0)
 		return -1;
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return u->id ? prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) : 0;
 }
 
 static int prepare(const struct launch *l)
@@ -66,9 +64,9 @@ static int prepare(const struct launch *l)
 	umask(022);
 	if (setsid() < 0 || reset_oom_score() < 0 || set_files(l) < 0)
 		return -1;
-	if (l->as_root ? setgroups(0, NULL) < 0 : drop_root() < 0)
+	if (become_user(l->user) < 0)
 		return -1;
-	return chdir(MOUNT_OUTPUT);
+	return chdir(l->folder);
 }
 
 /* Runs in the agent's own memory, so that no copy of it has to be made: what it changes

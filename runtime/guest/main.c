@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wuguest: the agent in the guest. docs/guest.md is its contract.
  *
- *     system, modules, network -> port -> disks -> scripts -> record -> unmount, reboot
+ *     system, modules -> port -> root, network, disks -> scripts -> record -> unmount,
+ * reboot
+ *                     `-> root, network -> the root's init -> the agent anew, as a daemon
  *
  * Invariants: there is no heap; PID 1 never returns from main(); whatever goes wrong, the
  * guest reboots, and where the output disk can be written it holds a record that says so.
@@ -12,12 +14,14 @@
 #include <unistd.h>
 
 #include "arguments.h"
+#include "base.h"
 #include "clock.h"
 #include "disks.h"
 #include "drivers.h"
 #include "entropy.h"
 #include "events.h"
 #include "folder.h"
+#include "init.h"
 #include "mounts.h"
 #include "network.h"
 #include "output.h"
@@ -27,6 +31,7 @@
 #include "processes.h"
 #include "record.h"
 #include "resume.h"
+#include "root.h"
 #include "runtime/unit.h"
 #include "say.h"
 #include "scripts.h"
@@ -38,7 +43,10 @@
 #define USAGE_STATUS 2
 
 struct agent {
+	int is_first; /* as PID 1: the machine is ours to prepare */
+	int initrd;   /* its folder, from before the root changed; or -1 */
 	struct arguments arguments;
+	struct base base;
 	struct drivers drivers;
 	struct disks disks;
 	struct output output;
@@ -82,12 +90,12 @@ static int read_arguments(struct arguments *a)
 }
 
 /* What a guest with an init of its own sees to itself. */
-static void prepare_devices(struct drivers *d)
+static void prepare_devices(struct agent *a)
 {
-	system_load_modules();
-	drivers_read(d);
-	drivers_load(d);
-	network_configure();
+	a->initrd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	system_load_modules(a->initrd);
+	drivers_read(&a->drivers, a->initrd);
+	drivers_load(&a->drivers);
 }
 
 static void tell(struct port *p, const char *word, const char *rest)
@@ -120,10 +128,22 @@ static void wait_for_disks(struct agent *a, unsigned wanted)
 		close(events);
 }
 
+/* The disks that it takes to go on until the guest is saved, or to the end. */
+static unsigned wanted_disks(const struct agent *a)
+{
+	unsigned wanted = DISKS_UNIT;
+
+	if (a->arguments.warm)
+		wanted &= ~DISK_BIT(DISK_PARAMETERS);
+	return a->is_first && a->base.has_root ? wanted | DISK_BIT(DISK_ROOT) : wanted;
+}
+
 static int attach(struct agent *a, enum disk_kind kind)
 {
 	struct text *reason = &a->record.reason;
 
+	if (*a->disks.path[kind] && kind == DISK_ROOT)
+		return root_enter(a->disks.path[kind], reason);
 	if (*a->disks.path[kind])
 		return mounts_attach(&a->disks, kind, reason);
 	text_add(reason, "no disk has the label ");
@@ -131,13 +151,35 @@ static int attach(struct agent *a, enum disk_kind kind)
 	return -1;
 }
 
-/* What all instances of the unit have in common. The output disk comes first: what is
- * wrong with the others is recorded there. */
+/* Nothing where the base, or an earlier step, has gone wrong. */
+static int attach_root(struct agent *a)
+{
+	if (*a->record.reason.bytes)
+		return -1;
+	if (a->base.has_root && attach(a, DISK_ROOT) < 0)
+		return -1;
+	network_configure();
+	return 0;
+}
+
+/* What all instances of the unit have in common. What is wrong with the base is recorded
+ * on the output disk, too, and so that comes before the app disk. */
 static int attach_unit(struct agent *a)
 {
+	struct text *reason = &a->record.reason;
+	size_t said;
+
+	if (a->is_first)
+		attach_root(a);
+	said = reason->size;
+	if (said)
+		text_add(reason, "; ");
 	if (attach(a, DISK_OUTPUT) < 0 ||
-		output_open(&a->output, MOUNT_OUTPUT, &a->record.reason) < 0 ||
-		attach(a, DISK_APP) < 0)
+		output_open(&a->output, MOUNT_OUTPUT, reason) < 0)
+		return -1;
+	if (said)
+		text_cut_back(reason, said);
+	if (said || attach(a, DISK_APP) < 0)
 		return -1;
 	if (scripts_prepare(&a->scripts, &a->output, &a->port) == 0)
 		return 0;
@@ -149,7 +191,10 @@ static int attach_instance(struct agent *a)
 {
 	if (attach(a, DISK_PARAMETERS) < 0)
 		return -1;
-	return parameters_read(&a->parameters, MOUNT_PARAMETERS, &a->record.reason);
+	if (a->is_first && a->base.has_root)
+		root_forget_initrd(a->initrd);
+	return parameters_read(
+		&a->parameters, a->base.environment, MOUNT_PARAMETERS, &a->record.reason);
 }
 
 static void greet(struct port *p)
@@ -161,7 +206,7 @@ static void greet(struct port *p)
  * guest is saved: what goes on from here goes on many times. Returns as attach_unit(). */
 static int attach_and_wait(struct agent *a, int *arguments_are_good)
 {
-	wait_for_disks(a, DISK_BIT(DISK_OUTPUT) | DISK_BIT(DISK_APP));
+	wait_for_disks(a, wanted_disks(a));
 	if (attach_unit(a) < 0)
 		return -1;
 	if (output_sync(&a->output) < 0 || resume_prepare(&a->port) < 0) {
@@ -172,7 +217,7 @@ static int attach_and_wait(struct agent *a, int *arguments_are_good)
 	if (resume_wait(&a->port, &a->arguments) < 0)
 		*arguments_are_good = 0;
 	greet(&a->port);
-	wait_for_disks(a, DISKS_ALL);
+	wait_for_disks(a, DISKS_UNIT);
 	return 0;
 }
 
@@ -184,10 +229,27 @@ static int attach_all(struct agent *a, int *arguments_are_good)
 		attached = attach_and_wait(a, arguments_are_good);
 	} else {
 		tell(&a->port, "ready", "");
-		wait_for_disks(a, DISKS_ALL);
+		wait_for_disks(a, wanted_disks(a));
 		attached = attach_unit(a);
 	}
 	return attached < 0 ? -1 : attach_instance(a);
+}
+
+/* Whom scripts run as is the unit's to say, and else the base's. */
+static void run_scripts(struct agent *a)
+{
+	static const struct user root,
+		user = {.id = WU_USER_ID, .group = WU_GROUP_ID},
+		*const users[] = {[AS_USER] = &user, [AS_ROOT] = &root};
+	struct manner m = {
+		.time_ms = a->arguments.time_ms,
+		.user = a->arguments.user == AS_BASE ? &a->base.user
+						     : users[a->arguments.user],
+		.folder = a->base.folder,
+		.environment = a->parameters.environment,
+	};
+
+	scripts_run(&a->scripts, &m, &a->record);
 }
 
 static void run_unit(struct agent *a, int arguments_are_good)
@@ -199,8 +261,7 @@ static void run_unit(struct agent *a, int arguments_are_good)
 		text_add(&a->record.reason,
 			"the kernel's command line: a bad wu. argument");
 	} else {
-		scripts_run(&a->scripts, &a->arguments, a->parameters.environment,
-			&a->record);
+		run_scripts(a);
 	}
 }
 
@@ -265,15 +326,38 @@ static void leave_record(struct agent *a)
 	port_finish(&a->port);
 }
 
+/* Returns only where the root's own init could not be started; the reason says why. */
+static void hand_over(struct agent *a)
+{
+	struct text *reason = &a->record.reason;
+
+	wait_for_disks(a, wanted_disks(a));
+	if (attach_root(a) < 0 || init_prepare(a->base.init, a->initrd, reason) < 0)
+		return;
+	root_forget_initrd(a->initrd);
+	init_become(a->base.init, reason);
+}
+
+static void read_base(struct agent *a)
+{
+	const char *path = a->is_first ? "/" WU_GUEST_BASE : INIT_BASE_LINES;
+
+	if (base_read(&a->base, path, &a->record.reason) < 0)
+		say(a->record.reason.bytes, NULL, NULL);
+	if (!a->is_first && a->base.init)
+		system_open_console();
+}
+
 int main(int argc, char **argv)
 {
-	int is_first = getpid() == 1, status = is_first ? -1 : read_options(argc, argv);
+	int status = getpid() == 1 ? -1 : read_options(argc, argv);
 	int arguments_are_good;
 	struct agent a;
 
 	if (status >= 0)
 		return status;
-	if (is_first)
+	a.is_first = getpid() == 1;
+	if (a.is_first)
 		system_prepare();
 	system_open_standard_files();
 	arguments_are_good = read_arguments(&a.arguments) == 0;
@@ -282,17 +366,20 @@ int main(int argc, char **argv)
 		power_reboot();
 	}
 	a.drivers.count = 0;
-	if (is_first)
-		prepare_devices(&a.drivers);
-	watch_hold_signals();
-	clock_set();
-	entropy_add();
-	processes_adopt();
-	port_init(&a.port);
 	a.disks = (struct disks){0};
-	greet(&a.port);
+	port_init(&a.port);
 	output_init(&a.output);
 	record_init(&a.record);
+	if (a.is_first)
+		prepare_devices(&a);
+	read_base(&a);
+	clock_set();
+	entropy_add();
+	if (a.is_first && a.base.init && !*a.record.reason.bytes)
+		hand_over(&a);
+	watch_hold_signals();
+	processes_adopt();
+	greet(&a.port);
 	run_unit(&a, arguments_are_good);
 	leave_record(&a);
 	power_reboot();

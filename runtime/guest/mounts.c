@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "runtime/unit.h"
 #include "say.h"
+#include "system.h"
 
 #define WHOLE_APP "/run/workunit/app"
 #define APP_FLAGS (MS_RDONLY | MS_NODEV | MS_NOSUID)
@@ -18,7 +18,7 @@ static const char *const folders[][2] = {
 	{WHOLE_APP "/" WU_SCRIPTS_FOLDER, MOUNT_SCRIPTS},
 };
 
-static int fail(struct text *problem, const char *what, const char *doing)
+int mounts_fail(struct text *problem, const char *what, const char *doing)
 {
 	int error = errno;
 
@@ -26,14 +26,15 @@ static int fail(struct text *problem, const char *what, const char *doing)
 	text_add(problem, ": ");
 	text_add(problem, doing);
 	text_add(problem, ": ");
-	text_add(problem, strerror(error));
+	/* The C library has no word for what ext4 says most. */
+	text_add(problem, error == EUCLEAN ? "it is damaged" : strerror(error));
 	return -1;
 }
 
 static int mount_at(const char *source, const char *target, const char *type,
 	unsigned long flags, const char *options)
 {
-	if (mkdir(target, 0755) < 0 && errno != EEXIST)
+	if (system_make_folder(target) < 0)
 		return -1;
 	return mount(source, target, type, flags, options);
 }
@@ -45,11 +46,11 @@ static int attach_app(const char *device, struct text *problem)
 	int result = 0;
 
 	if (mount_at(device, WHOLE_APP, "ext4", APP_FLAGS, NULL) < 0)
-		return fail(problem, WU_APP_LABEL, "cannot mount it");
+		return mounts_fail(problem, WU_APP_LABEL, "cannot mount it");
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !result; i++)
 		if (mount_at(folders[i][0], folders[i][1], NULL, MS_BIND, NULL) < 0 &&
 			errno != ENOENT)
-			result = fail(problem, folders[i][1], "cannot mount it");
+			result = mounts_fail(problem, folders[i][1], "cannot mount it");
 	return result;
 }
 
@@ -71,17 +72,17 @@ int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *probl
 {
 	const char *device = d->path[kind];
 
-	if (mkdir("/run/workunit", 0755) < 0 && errno != EEXIST)
-		return fail(problem, "/run/workunit", "cannot make it");
+	if (system_make_folder("/run/workunit") < 0)
+		return mounts_fail(problem, "/run/workunit", "cannot make it");
 	if (kind == DISK_APP)
 		return attach_app(device, problem);
 	if (kind == DISK_PARAMETERS) {
 		if (mount_at(device, MOUNT_PARAMETERS, "iso9660", APP_FLAGS, NULL) < 0)
-			return fail(problem, WU_PARAMS_LABEL, "cannot mount it");
+			return mounts_fail(problem, WU_PARAMS_LABEL, "cannot mount it");
 		return 0;
 	}
 	if (attach_output(device) < 0)
-		return fail(problem, WU_OUTPUT_LABEL, "cannot mount it");
+		return mounts_fail(problem, WU_OUTPUT_LABEL, "cannot mount it");
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 #define MOUNT_PARAMETERS "/params"
 #define MOUNT_OUTPUT "/output"
 
+/* Adds "WHAT: DOING: " and what errno says to the problem; returns -1. */
+int mounts_fail(struct text *problem, const char *what, const char *doing);
+
 /* Mounts a found disk. Returns 0, or -1 with a problem in one line. */
 int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *problem);
 

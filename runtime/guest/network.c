@@ -78,14 +78,21 @@ static int add_default_route(int fd)
 	return ioctl(fd, SIOCADDRT, &route);
 }
 
-/* One that the base brings along stays. */
+/* One that the base brings along stays. An empty file, or a link to what an init would
+ * make, is none. */
 static int name_resolver(void)
 {
-	int fd = open(RESOLVER, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	ssize_t put;
+	char byte[2];
+	ssize_t put = folder_read_file(AT_FDCWD, RESOLVER, byte, sizeof(byte));
+	int fd;
 
+	if (put > 0 || (put < 0 && errno == EFBIG))
+		return 0;
+	if (unlink(RESOLVER) < 0 && errno != ENOENT)
+		return -1;
+	fd = open(RESOLVER, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
-		return errno == EEXIST ? 0 : -1;
+		return -1;
 	put = write(fd, RESOLVER_TEXT, strlen(RESOLVER_TEXT));
 	close(fd);
 	return put < 0 ? -1 : 0;

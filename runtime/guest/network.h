@@ -6,8 +6,8 @@
 
 void network_raise_loopback(void);
 
-/* Brings the first Ethernet interface up, by name, with address, route and name server.
- * Without one there is nothing to do. */
+/* Brings the first Ethernet interface up, by name, with address, route and, where the
+ * base says none, name server. Without one there is nothing to do. */
 void network_configure(void);
 
 #endif

@@ -45,7 +45,27 @@ static size_t name_length(const char *line)
 	return line[n] == '=' && n <= NAME_LONGEST ? n : 0;
 }
 
-/* Invariant: environment[count] is NULL, and every entry before it ends with a NUL. */
+/* 1 where both are of one name. */
+static int is_same_name(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=") + 1;
+
+	return !strncmp(a, b, length);
+}
+
+/* Takes the place of the variable of that name among the first ones. Invariant:
+ * environment[count] is NULL. */
+static void put_variable(struct parameters *p, char *variable, size_t first)
+{
+	for (size_t i = 0; i < first; i++)
+		if (is_same_name(variable, p->environment[i])) {
+			p->environment[i] = variable;
+			return;
+		}
+	p->environment[p->count++] = variable;
+	p->environment[p->count] = NULL;
+}
+
 static int add_variable(struct parameters *p, struct text *variables, const char *line,
 	struct text *problem)
 {
@@ -56,27 +76,29 @@ static int add_variable(struct parameters *p, struct text *variables, const char
 	text_add(variables, WU_ENVIRONMENT_PREFIX);
 	text_add(variables, line);
 	text_add_bytes(variables, "", 1);
-	if (variables->cut || p->count == PARAMETERS_COUNT)
+	if (variables->cut || p->count >= PARAMETERS_COUNT)
 		return fail(problem, "more parameters than an environment holds", NULL);
-	p->environment[p->count++] = variables->bytes + start;
-	p->environment[p->count] = NULL;
+	put_variable(p, variables->bytes + start, p->shared);
 	return 0;
 }
 
-static void add_fixed(struct parameters *p)
+static void put_shared(struct parameters *p, char *const *base)
 {
 	p->count = 0;
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		p->environment[p->count++] = (char *)(uintptr_t)fixed[i];
-	p->environment[p->count] = NULL;
+		put_variable(p, (char *)(uintptr_t)fixed[i], 0);
+	for (size_t i = 0; base[i] && p->count < PARAMETERS_COUNT; i++)
+		put_variable(p, base[i], p->count);
+	p->shared = p->count;
 }
 
-int parameters_parse(struct parameters *p, size_t size, struct text *problem)
+int parameters_parse(
+	struct parameters *p, char *const *base, size_t size, struct text *problem)
 {
 	struct text variables = TEXT_IN(p->variables);
 	char *line = p->file, *end;
 
-	add_fixed(p);
+	put_shared(p, base);
 	if (strlen(p->file) != size)
 		return fail(problem, "a NUL byte in it", NULL);
 	for (; *line; line = end + 1) {
@@ -90,17 +112,17 @@ int parameters_parse(struct parameters *p, size_t size, struct text *problem)
 	return 0;
 }
 
-int parameters_read(struct parameters *p, const char *folder, struct text *problem)
+int parameters_read(
+	struct parameters *p, char *const *base, const char *folder, struct text *problem)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ssize_t size = -1;
 
-	add_fixed(p);
 	if (fd >= 0) {
 		size = folder_read_file(fd, FILE_NAME, p->file, sizeof(p->file));
 		close(fd);
 	}
 	if (size < 0)
 		return fail(problem, strerror(errno), NULL);
-	return parameters_parse(p, (size_t)size, problem);
+	return parameters_parse(p, base, (size_t)size, problem);
 }

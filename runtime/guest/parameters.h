@@ -8,20 +8,23 @@
 #include "text.h"
 
 #define PARAMETERS_BYTES 262144 /* of params.txt, and of the variables made from it */
-#define PARAMETERS_COUNT 4096
+#define PARAMETERS_COUNT 4608
 
 struct parameters {
 	char *environment[PARAMETERS_COUNT + 1]; /* ends with NULL */
-	size_t count;
+	size_t count, shared; /* all; those at the start that are no parameters */
 	char file[PARAMETERS_BYTES];
 	char variables[PARAMETERS_BYTES];
 };
 
-/* Reads folder/params.txt. Returns 0, or -1 with a problem in one line; the environment
- * is complete but for the parameters then. */
-int parameters_read(struct parameters *p, const char *folder, struct text *problem);
+/* Reads folder/params.txt. The base's variables, which NULL ends, take the place of the
+ * agent's own of that name, and the parameters that of both. Returns 0, or -1 with a
+ * problem in one line. */
+int parameters_read(struct parameters *p, char *const *base, const char *folder,
+	struct text *problem);
 
 /* The same from a text of that size that p->file holds. */
-int parameters_parse(struct parameters *p, size_t size, struct text *problem);
+int parameters_parse(
+	struct parameters *p, char *const *base, size_t size, struct text *problem);
 
 #endif

@@ -45,7 +45,7 @@ static void fail(struct record *r, const char *class, const struct result *resul
 static void fail_at_limit(struct scripts *run, const struct result *result)
 {
 	fail(run->record, WU_CLASS_TIME_LIMIT, result, "ended at the time limit of ");
-	text_add_number(&run->record->reason, run->arguments->time_ms);
+	text_add_number(&run->record->reason, run->manner->time_ms);
 	text_add(&run->record->reason, " ms");
 }
 
@@ -86,7 +86,7 @@ static int judge(struct scripts *run, const struct result *result, int exec_errn
 	else if (o->lost_errno)
 		fail(r, WU_CLASS_DISK_FULL, result,
 			"the output disk is full, its output could not be kept");
-	else if (failed && output_is_full(o, run->arguments->as_root))
+	else if (failed && output_is_full(o, !run->manner->user->id))
 		fail(r, WU_CLASS_DISK_FULL, result, "the output disk is full");
 	else if (failed)
 		fail_by_itself(r, result, exec_errno);
@@ -112,8 +112,9 @@ static int start(struct scripts *run, const char *path, int *exec_errno)
 	struct watch *w = &run->watch;
 	struct launch l = {
 		.path = path,
-		.environment = run->environment,
-		.as_root = run->arguments->as_root,
+		.environment = run->manner->environment,
+		.folder = run->manner->folder,
+		.user = run->manner->user,
 	};
 
 	if (relay_open(&w->relay) < 0)
@@ -143,8 +144,8 @@ static int run_script(struct scripts *run, const char *name)
 	text_add(&path, MOUNT_SCRIPTS "/");
 	text_add(&path, name);
 	tell_start(w->port, name);
-	if (!run->record->ran && run->arguments->time_ms)
-		w->limit_at_ms = start_ms + run->arguments->time_ms;
+	if (!run->record->ran && run->manner->time_ms)
+		w->limit_at_ms = start_ms + run->manner->time_ms;
 	if (start(run, path.bytes, &exec_errno) < 0) {
 		fail(run->record, WU_CLASS_HOST_ERROR, &result, strerror(errno));
 		relay_finish(&w->relay, w->output, w->port);
@@ -178,15 +179,13 @@ static void fail_at_all(struct record *r, const char *why)
 	text_add(&r->reason, why);
 }
 
-void scripts_run(struct scripts *s, const struct arguments *a, char *const *environment,
-	struct record *r)
+void scripts_run(struct scripts *s, const struct manner *m, struct record *r)
 {
 	char name[FOLDER_NAME] = "";
 	int folder = open(MOUNT_SCRIPTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int found;
 
-	s->arguments = a;
-	s->environment = environment;
+	s->manner = m;
 	s->record = r;
 	if (folder < 0) {
 		fail_at_all(r, strerror(errno));

@@ -39,9 +39,22 @@ static const char *const links[][2] = {
 	{"/proc/self/fd/2", "/dev/stderr"},
 };
 
+int system_make_folder(const char *path)
+{
+	struct stat s;
+
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	if (errno != EEXIST || lstat(path, &s) < 0)
+		return -1;
+	if (S_ISDIR(s.st_mode))
+		return 0;
+	return unlink(path) < 0 ? -1 : mkdir(path, 0755);
+}
+
 static void mount_place(const struct place *p)
 {
-	if (mkdir(p->target, 0755) < 0 && errno != EEXIST)
+	if (system_make_folder(p->target) < 0)
 		say(p->target, "cannot make it", strerror(errno));
 	/* EBUSY: the initrd, or the kernel, has mounted it already. */
 	if (mount(p->type, p->target, p->type, p->flags, p->options) < 0 &&
@@ -63,6 +76,16 @@ void system_open_standard_files(void)
 		close(fd);
 }
 
+void system_open_console(void)
+{
+	int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 void system_prepare(void)
 {
 	umask(0);
@@ -80,9 +103,9 @@ void system_prepare(void)
 	umask(022);
 }
 
-void system_load_module(const char *path)
+void system_load_module(int initrd, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = openat(initrd, path + strspn(path, "/"), O_RDONLY | O_CLOEXEC);
 
 	/* EEXIST: it is loaded, or the kernel has it built in. */
 	if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
@@ -91,7 +114,7 @@ void system_load_module(const char *path)
 		close(fd);
 }
 
-void system_load_modules(void)
+void system_load_modules(int initrd)
 {
 	char list[16384];
 	ssize_t size = folder_read_file(AT_FDCWD, MODULE_LIST, list, sizeof(list));
@@ -105,5 +128,5 @@ void system_load_modules(void)
 	for (char *path = strtok_r(list, "\n", &rest); path;
 		path = strtok_r(NULL, "\n", &rest))
 		if (*path != '#')
-			system_load_module(path);
+			system_load_module(initrd, path);
 }

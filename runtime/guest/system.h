@@ -8,13 +8,20 @@
  * them. The kernel gives PID 1 none where it has no /dev/console. */
 void system_open_standard_files(void);
 
+/* Says what goes wrong on the console, whatever an init has put in its place. */
+void system_open_console(void);
+
 /* Mounts the kernel's file systems, names the host, brings the loopback device up. */
 void system_prepare(void);
 
-/* Loads one module; it may be loaded already. */
-void system_load_module(const char *path);
+/* Makes a folder, for anybody to read; what is there and is none makes way. Returns 0, or
+ * -1 with errno. */
+int system_make_folder(const char *path);
+
+/* Loads one module, by its absolute path in the initrd; it may be loaded already. */
+void system_load_module(int initrd, const char *path);
 
 /* Loads the modules that /etc/modules lists. */
-void system_load_modules(void);
+void system_load_modules(int initrd);
 
 #endif

@@ -122,8 +122,11 @@ static void hear(void *context, const struct port_message *m)
 /* What this run tells the agent. */
 static char *make_arguments(const struct instance_context *c)
 {
-	return memory_printf(WU_ARG_TIME "%" PRIu64 "%s", c->time_ms,
-		strcmp(c->manifest->user, "root") == 0 ? " " WU_ARG_USER "root" : "");
+	const char *user = c->manifest->user;
+	int is_base = strcmp(user, WU_USER_BASE) == 0;
+
+	return memory_printf(WU_ARG_TIME "%" PRIu64 "%s%s", c->time_ms,
+		is_base ? "" : " " WU_ARG_USER, is_base ? "" : user);
 }
 
 /* Before its first word a guest can be had anew, cold. */

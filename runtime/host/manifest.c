@@ -85,6 +85,20 @@ static int get_choice(const struct spot *s, const json_t *in, const char *key,
 	return complain(s, key, wanted, v);
 }
 
+static int get_user(const struct spot *s, const json_t *in, const char **text)
+{
+	const json_t *v = json_object_get(in, "user");
+	const char *value = json_string_value(v);
+
+	if (value &&
+		(strcmp(value, WU_USER_BASE) == 0 || strcmp(value, WU_USER_USER) == 0 ||
+			strcmp(value, WU_USER_ROOT) == 0)) {
+		*text = value;
+		return 0;
+	}
+	return complain(s, "user", "\"base\", \"user\" or \"root\"", v);
+}
+
 static int get_digest(
 	const struct spot *s, const json_t *in, const char *key, const char **text)
 {
@@ -159,7 +173,7 @@ static int parse_machine(const struct spot *s, const json_t *root, struct manife
 		return -1;
 	m->cpus = (unsigned)cpus;
 	if (get_choice(&below, machine, "network", "none", "user", &m->network) < 0 ||
-		get_choice(&below, machine, "user", "user", "root", &m->user) < 0)
+		get_user(&below, machine, &m->user) < 0)
 		return -1;
 	return get_text(&below, machine, "append", APPEND_LIMIT,
 		"a kernel command line without control characters", &m->append);

@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "runtime/guest/arguments.h"
+#include "runtime/guest/base.h"
 #include "runtime/guest/disks.h"
 #include "runtime/guest/folder.h"
 #include "runtime/guest/parameters.h"
@@ -96,25 +98,29 @@ static void the_command_line_gives_arguments(void **state)
 {
 	char good[] = "console=ttyS0 wu.time_ms=5 wu.user=root wu.time_ms=700 quiet\n";
 	char probe[] = "wu.probe=1", bad_time[] = "wu.time_ms=1m",
-	     bad_user[] = "wu.user=me";
+	     bad_user[] = "wu.user=me", user[] = "wu.user=root wu.user=user";
 	struct arguments a;
 	(void)state;
 
 	assert_int_equal(arguments_parse(&a, good), 0);
-	assert_true(a.time_ms == 700 && a.as_root && !a.probe);
+	assert_true(a.time_ms == 700 && a.user == AS_ROOT && !a.probe);
 	assert_int_equal(arguments_parse(&a, probe), 0);
-	assert_true(!a.time_ms && !a.as_root && a.probe);
+	assert_true(!a.time_ms && a.user == AS_BASE && a.probe);
+	assert_int_equal(arguments_parse(&a, user), 0);
+	assert_true(a.user == AS_USER);
 	assert_int_equal(arguments_parse(&a, bad_time), -1);
 	assert_int_equal(arguments_parse(&a, bad_user), -1);
-	assert_false(a.as_root);
+	assert_true(a.user == AS_BASE);
 }
+
+static char *const none[] = {NULL};
 
 static int parse(struct parameters *p, const char *file, char reason[128])
 {
 	struct text problem = text_in(reason, 128);
 
 	strcpy(p->file, file);
-	return parameters_parse(p, strlen(file), &problem);
+	return parameters_parse(p, none, strlen(file), &problem);
 }
 
 static void parameters_become_variables(void **state)
@@ -132,6 +138,130 @@ static void parameters_become_variables(void **state)
 	assert_int_equal(parse(p, "", reason), 0);
 	assert_int_equal(p->count, 4);
 	free(p);
+}
+
+static void a_base_has_variables_of_its_own(void **state)
+{
+	static char home[] = "HOME=/home/me", mine[] = "MINE=1", again[] = "MINE=2=3",
+		    taken[] = "WU_beta=no", left[] = "WU_gamma=1";
+	static char *const base[] = {home, mine, again, taken, left, NULL};
+	struct parameters *p = malloc(sizeof(*p));
+	char reason[128];
+	struct text problem = TEXT_IN(reason);
+	(void)state;
+
+	strcpy(p->file, "alpha=1\nbeta=2\n");
+	assert_int_equal(parameters_parse(p, base, strlen(p->file), &problem), 0);
+	assert_int_equal(p->count, 8);
+	assert_string_equal(p->environment[1], "HOME=/home/me");
+	assert_string_equal(p->environment[4], "MINE=2=3");
+	assert_string_equal(p->environment[5], "WU_beta=2");
+	assert_string_equal(p->environment[6], "WU_gamma=1");
+	assert_string_equal(p->environment[7], "WU_alpha=1");
+	assert_null(p->environment[8]);
+	free(p);
+}
+
+static int parse_base(struct base *b, const char *file, char reason[160])
+{
+	struct text problem = text_in(reason, 160);
+
+	strcpy(b->text, file);
+	return base_parse(b, strlen(file), &problem);
+}
+
+static void a_base_says_what_it_is(void **state)
+{
+	struct base *b = malloc(sizeof(*b));
+	char reason[160];
+	(void)state;
+
+	assert_int_equal(parse_base(b, "", reason), 0);
+	assert_true(!b->has_root && !b->init && b->user.id == 1000 &&
+		    b->user.group == 1000 && !b->user.group_count);
+	assert_string_equal(b->folder, "/output");
+	assert_null(b->environment[0]);
+	assert_int_equal(parse_base(b,
+				 "# a comment\n\nroot\ninit /sbin/init\nuser 7 8 9 10\n"
+				 "folder /a b\nenvironment A.b=c = d\nenvironment E=",
+				 reason),
+		0);
+	assert_true(b->has_root && b->user.id == 7 && b->user.group == 8 &&
+		    b->user.group_count == 2 && b->user.groups[1] == 10);
+	assert_string_equal(b->init, "/sbin/init");
+	assert_string_equal(b->folder, "/a b");
+	assert_string_equal(b->environment[0], "A.b=c = d");
+	assert_string_equal(b->environment[1], "E=");
+	assert_null(b->environment[2]);
+	free(b);
+}
+
+static void a_base_that_makes_no_sense_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"root /dev/vda",
+		"roots",
+		"frobnicate",
+		" root",
+		"init sbin/init",
+		"init",
+		"folder output",
+		"user",
+		"user 1000",
+		"user 1000 -1",
+		"user 1000 4294967295",
+		"user me me",
+		"user 1 2 x",
+		"environment",
+		"environment A",
+		"environment =x",
+	};
+	struct base *b = malloc(sizeof(*b));
+	char reason[160], expected[160];
+	struct text problem;
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(parse_base(b, bad[i], reason), -1);
+		snprintf(expected, sizeof(expected),
+			"/etc/base: a line that makes no sense: %s", bad[i]);
+		assert_string_equal(reason, expected);
+	}
+	assert_int_equal(parse_base(b, "init /sbin/init\n", reason), -1);
+	assert_string_equal(reason, "/etc/base: an init without a root disk: /sbin/init");
+	problem = TEXT_IN(reason);
+	memcpy(b->text, "root\0\n", 7);
+	assert_int_equal(base_parse(b, 6, &problem), -1);
+	assert_string_equal(reason, "/etc/base: cannot be read: a NUL byte in it");
+	free(b);
+}
+
+static void a_base_has_bounds(void **state)
+{
+	struct base *b = malloc(sizeof(*b));
+	char reason[160];
+	struct text problem = TEXT_IN(reason), file = TEXT_IN(b->text);
+	(void)state;
+
+	for (int i = 0; i < BASE_VARIABLES; i++)
+		text_add(&file, "environment A=1\n");
+	assert_int_equal(base_parse(b, file.size, &problem), 0);
+	assert_null(b->environment[BASE_VARIABLES]);
+	file = TEXT_IN(b->text);
+	for (int i = 0; i <= BASE_VARIABLES; i++)
+		text_add(&file, "environment A=1\n");
+	assert_int_equal(base_parse(b, file.size, &problem), -1);
+	file = TEXT_IN(b->text);
+	text_add(&file, "user 1 2");
+	for (int i = 0; i < USER_GROUPS; i++)
+		text_add(&file, " 3");
+	assert_int_equal(base_parse(b, file.size, &problem), 0);
+	file = TEXT_IN(b->text);
+	text_add(&file, "user 1 2");
+	for (int i = 0; i <= USER_GROUPS; i++)
+		text_add(&file, " 3");
+	assert_int_equal(base_parse(b, file.size, &problem), -1);
+	free(b);
 }
 
 static void malformed_parameters_are_refused(void **state)
@@ -155,7 +285,7 @@ static void malformed_parameters_are_refused(void **state)
 	}
 	problem = TEXT_IN(reason);
 	memcpy(p->file, "a=\0b\n", 6);
-	assert_int_equal(parameters_parse(p, 5, &problem), -1);
+	assert_int_equal(parameters_parse(p, none, 5, &problem), -1);
 	assert_string_equal(reason, "params.txt: a NUL byte in it");
 	free(p);
 }
@@ -169,14 +299,14 @@ static void too_many_parameters_are_refused(void **state)
 
 	for (int i = 0; i < PARAMETERS_COUNT; i++)
 		text_add(&file, "a=1\n");
-	assert_int_equal(parameters_parse(p, file.size, &problem), -1);
+	assert_int_equal(parameters_parse(p, none, file.size, &problem), -1);
 	assert_string_equal(
 		reason, "params.txt: more parameters than an environment holds");
 	file = TEXT_IN(p->file);
 	problem = TEXT_IN(reason);
 	for (int i = 0; i < PARAMETERS_COUNT - 4; i++)
 		text_add(&file, "a=1\n");
-	assert_int_equal(parameters_parse(p, file.size, &problem), 0);
+	assert_int_equal(parameters_parse(p, none, file.size, &problem), 0);
 	assert_int_equal(p->count, PARAMETERS_COUNT);
 	assert_null(p->environment[PARAMETERS_COUNT]);
 	free(p);
@@ -451,7 +581,7 @@ static void the_host_says_how_to_go_on(void **state)
 	assert_int_equal(r.nanoseconds, 999999999);
 	assert_int_equal(arguments_add(&a, r.arguments), 0);
 	assert_int_equal(a.time_ms, 7);
-	assert_int_equal(a.as_root, 1);
+	assert_int_equal(a.user, AS_ROOT);
 }
 
 static void what_makes_no_sense_is_no_resume(void **state)
@@ -491,6 +621,10 @@ int main(void)
 		cmocka_unit_test(numbers_are_written_and_read),
 		cmocka_unit_test(the_command_line_gives_arguments),
 		cmocka_unit_test(parameters_become_variables),
+		cmocka_unit_test(a_base_has_variables_of_its_own),
+		cmocka_unit_test(a_base_says_what_it_is),
+		cmocka_unit_test(a_base_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_base_has_bounds),
 		cmocka_unit_test(malformed_parameters_are_refused),
 		cmocka_unit_test(too_many_parameters_are_refused),
 		cmocka_unit_test(labels_are_read),

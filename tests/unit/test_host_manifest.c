@@ -100,7 +100,7 @@ static const struct {
 		"string "
 		"that it cannot be"},
 	{"\"user\": \"user\"", "\"user\": null",
-		"u/unit.json: machine.user: expected \"user\" or \"root\", found null"},
+		"u/unit.json: machine.user: expected \"base\", \"user\" or \"root\", found null"},
 	{"console=ttyS0", "a\\nb",
 		"u/unit.json: machine.append: expected a kernel command line without "
 		"control "

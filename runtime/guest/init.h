@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* init: the root's own init takes the machine over, and starts the agent as its daemon.
+ */
+#ifndef GUEST_INIT_H
+#define GUEST_INIT_H
+
+#include "text.h"
+
+/* Where the daemon finds what the agent must know of the base. */
+#define INIT_BASE_LINES "/run/workunit/base"
+
+/* Puts the agent, from the initrd's folder, into /run and tells the init of it. Returns
+ * 0, or -1 with a problem in one line. */
+int init_prepare(const char *init, int initrd, struct text *problem);
+
+/* Becomes the init. Returns only where that failed, with a problem in one line. */
+void init_become(const char *init, struct text *problem);
+
+#endif
