@@ -40,6 +40,7 @@ COMPILER_SOURCES := \
 	compiler/archive.c \
 	compiler/archive_acl.c \
 	compiler/archive_keep.c \
+	compiler/archive_spool.c \
 	compiler/arguments.c \
 	compiler/base.c \
 	compiler/base_recipe.c \
@@ -86,6 +87,12 @@ COMPILER_SOURCES := \
 	compiler/mirror.c \
 	compiler/mirror_resolve.c \
 	compiler/modules.c \
+	compiler/oci.c \
+	compiler/oci_blobs.c \
+	compiler/oci_config.c \
+	compiler/oci_layers.c \
+	compiler/oci_layout.c \
+	compiler/oci_stream.c \
 	compiler/outfile.c \
 	compiler/package.c \
 	compiler/params.c \
@@ -377,6 +384,14 @@ $(BUILD)/tests/fault-drive: $(call objects,tests/fault/drive.c tests/fault/look.
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# What tests/oci.bats lists images and folders by.
+OCI_LIST := $(BUILD)/tests/oci-list
+unit-tests: $(OCI_LIST)
+$(OCI_LIST): $(SAN)/tests/oci/list.o $(SAN)/libcompiler.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -pthread $(SANITIZE) -o $@ $^ $(COMPILER_LIBS)
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "archive_keep.h"
+#include "archive_spool.h"
 #include "common/file.h"
 #include "place.h"
 
@@ -164,42 +165,6 @@ static struct node *place_node(
 	return n;
 }
 
-static int write_spool(struct import *m, const void *bytes, size_t size, uint64_t offset)
-{
-	if (file_write_at(m->tree->spool, bytes, size, (off_t)offset) < 0)
-		return diag_fail_errno(
-			m->diag, "the temporary file for the contents of %s", m->name);
-	return 0;
-}
-
-/* Writes the member's data to the end of the spool, holes as holes. */
-static int copy_data(struct import *m, const char *member, uint64_t *size)
-{
-	uint64_t start = m->tree->spool_size, end = 0;
-	const void *bytes;
-	la_int64_t offset;
-	size_t count;
-	int rc;
-
-	while ((rc = archive_read_data_block(m->archive, &bytes, &count, &offset)) ==
-		ARCHIVE_OK) {
-		if (write_spool(m, bytes, count, start + (uint64_t)offset) < 0)
-			return -1;
-		if ((uint64_t)offset + count > end)
-			end = (uint64_t)offset + count;
-	}
-	if (rc != ARCHIVE_EOF)
-		return fail_archive(m, member);
-	if (end > *size)
-		*size = end;
-	/* Blocks of one file begin with a block of the spool: its holes can be holes. */
-	m->tree->spool_size = (start + *size + TREE_BLOCK - 1) / TREE_BLOCK * TREE_BLOCK;
-	if (ftruncate(m->tree->spool, (off_t)m->tree->spool_size) < 0)
-		return diag_fail_errno(
-			m->diag, "the temporary file for the contents of %s", m->name);
-	return 0;
-}
-
 /* What the member is beside its name and contents. */
 static int keep(
 	struct import *m, struct node *n, const char *member, struct archive_entry *e)
@@ -216,14 +181,14 @@ static int add_file(
 	uint64_t size =
 		archive_entry_size_is_set(e) ? (uint64_t)archive_entry_size(e) : 0;
 	uint64_t start;
-	struct node *n;
+	struct node *n = place_node(m, path, NODE_FILE, mode);
+	int rc;
 
-	if (tree_open_spool(m->tree, m->diag) < 0)
+	if (!n)
 		return -1;
-	start = m->tree->spool_size;
-	n = place_node(m, path, NODE_FILE, mode);
-	if (!n || copy_data(m, member, &size) < 0)
-		return -1;
+	rc = archive_spool_add(m->tree, m->archive, m->name, &start, &size, m->diag);
+	if (rc != 0)
+		return rc > 0 ? fail_archive(m, member) : -1;
 	n->size = size;
 	n->source_kind = SOURCE_SPOOL;
 	n->offset = start;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* oci: a container image -> a tree: an OCI image layout (a folder, or a tar of one) or
  * what `docker save` writes. Formats: github.com/opencontainers/image-spec (v1.1), Docker
- * Image Specification v1.2. */
+ * Image Specification v1.2.
+ *
+ *     index ─▶ manifest ─┬─▶ configuration ─▶ struct oci_config
+ *                        └─▶ layers, one on top of the other ─▶ struct tree
+ */
 #ifndef COMPILER_OCI_H
 #define COMPILER_OCI_H
 
@@ -11,7 +15,8 @@
 #include "plan.h"
 #include "tree.h"
 
-/* What the image says of running it, checked; "" and 0 where it says nothing. */
+/* What the image says of running it, checked: no newline in it, names that a shell could
+ * have, an absolute folder. "" and 0 where it says nothing. */
 struct oci_config {
 	const char *const *environment; /* "NAME=VALUE" */
 	size_t environment_count;
@@ -26,7 +31,13 @@ struct oci_image {
 				  */
 	struct oci_config config;
 	struct oci_layers *layers;
+	const char *input; /* the host file that says which image it is, for depfiles */
 };
+
+/* Splits "PATH[:TAG]": the longest part before a colon that exists is the path, else the
+ * whole. Relative paths are below `folder`. *tag is NULL where there is none. */
+void oci_split(const char *folder, const char *reference, const char **path,
+	const char **tag, struct arena *a);
 
 /* Opens the image at a host path; tag NULL: the only one there is. Index, manifest and
  * configuration are read and their digests compared. `name` is what messages call the
@@ -37,7 +48,8 @@ void oci_close(struct oci_image *o);
 
 /* Applies the layers in order, whiteouts and opaque folders too; owners, modes, times,
  * attributes and devices are kept. Every layer's digests are compared, packed and
- * unpacked. 0 or -1. */
+ * unpacked. The marks of nodes are used and cleared. 0 or -1, and then the tree holds
+ * parts. */
 int oci_add_layers(
 	struct oci_image *o, struct tree *t, const struct place *place, struct diag *d);
 

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "oci.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "oci_config.h"
+#include "oci_layers.h"
+#include "oci_layout.h"
+
+static int is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+void oci_split(const char *folder, const char *reference, const char **path,
+	const char **tag, struct arena *a)
+{
+	char *text = *reference == '/' ? arena_strdup(a, reference)
+				       : arena_printf(a, "%s/%s", folder, reference);
+	char *colon, *cut = NULL;
+
+	*path = text;
+	*tag = NULL;
+	while (!is_there(text) && (colon = strrchr(text, ':'))) {
+		*colon = '\0';
+		if (cut)
+			*cut = ':';
+		cut = colon;
+		*tag = colon + 1;
+	}
+	if (!cut || is_there(text))
+		return;
+	/* None of them: what looks like a tag is one. */
+	*path = *reference == '/' ? arena_strdup(a, reference)
+				  : arena_printf(a, "%s/%s", folder, reference);
+	*tag = NULL;
+	cut = strrchr(*path, ':');
+	if (!cut || strchr(cut, '/'))
+		return;
+	*tag = cut + 1;
+	*cut = '\0';
+}
+
+static int match_layers(
+	struct oci_layers *l, const struct oci_diffs *diffs, struct diag *d)
+{
+	if (diffs->count != l->count)
+		return oci_fail(&l->blobs, d,
+			"its manifest names %zu layers, its configuration %zu", l->count,
+			diffs->count);
+	for (size_t i = 0; i < l->count; i++)
+		l->list[i].diff_id = diffs->list[i];
+	return 0;
+}
+
+int oci_open(struct oci_image *o, const char *path, const char *tag, const char *name,
+	const struct place *place, struct arena *a, struct diag *d)
+{
+	struct oci_layers *l = arena_alloc(a, sizeof(*l));
+	struct oci_diffs diffs;
+	const char *config;
+	size_t size;
+
+	*o = (struct oci_image){.layers = l, .input = path};
+	l->blobs.name = name;
+	l->blobs.place = place;
+	if (oci_blobs_open(&l->blobs, path, a, d) < 0 ||
+		oci_layout_read(l, tag, &config, &size, a, d) < 0 ||
+		oci_config_read(&l->blobs, config, size, &o->config, &diffs, a, d) < 0 ||
+		match_layers(l, &diffs, d) < 0)
+		return -1;
+	if (!l->blobs.tree)
+		o->input = arena_printf(a, "%s/index.json", path);
+	digest_of_bytes(config, size, o->digest);
+	return 0;
+}
+
+void oci_close(struct oci_image *o)
+{
+	if (o->layers)
+		oci_blobs_close(&o->layers->blobs);
+	o->layers = NULL;
+}
+
+int oci_add_layers(
+	struct oci_image *o, struct tree *t, const struct place *place, struct diag *d)
+{
+	return oci_layers_add(o->layers, t, place, d);
+}
