@@ -90,6 +90,7 @@ COMPILER_SOURCES := \
 	compiler/oci.c \
 	compiler/oci_blobs.c \
 	compiler/oci_config.c \
+	compiler/oci_fetch.c \
 	compiler/oci_layers.c \
 	compiler/oci_layout.c \
 	compiler/oci_stream.c \

@@ -8,40 +8,40 @@
 #include "oci_layers.h"
 #include "oci_layout.h"
 
-static int is_there(const char *path)
+static int is_there(const char *folder, const char *path)
 {
+	struct arena a = {0};
 	struct stat st;
+	int found = stat(*path == '/' ? path : arena_printf(&a, "%s/%s", folder, path),
+			    &st) == 0;
 
-	return stat(path, &st) == 0;
+	arena_clear(&a);
+	return found;
 }
 
-void oci_split(const char *folder, const char *reference, const char **path,
-	const char **tag, struct arena *a)
+const char *oci_split(
+	const char *folder, const char *reference, const char **path, struct arena *a)
 {
-	char *text = *reference == '/' ? arena_strdup(a, reference)
-				       : arena_printf(a, "%s/%s", folder, reference);
-	char *colon, *cut = NULL;
+	const char *end = reference + strlen(reference), *last = NULL;
 
-	*path = text;
-	*tag = NULL;
-	while (!is_there(text) && (colon = strrchr(text, ':'))) {
-		*colon = '\0';
-		if (cut)
-			*cut = ':';
-		cut = colon;
-		*tag = colon + 1;
+	*path = reference;
+	if (is_there(folder, reference))
+		return NULL;
+	while (end > reference) {
+		if (*--end != ':')
+			continue;
+		*path = arena_memdup(a, reference, (size_t)(end - reference));
+		if (is_there(folder, *path))
+			return end + 1;
+		if (!last)
+			last = end;
 	}
-	if (!cut || is_there(text))
-		return;
-	/* None of them: what looks like a tag is one. */
-	*path = *reference == '/' ? arena_strdup(a, reference)
-				  : arena_printf(a, "%s/%s", folder, reference);
-	*tag = NULL;
-	cut = strrchr(*path, ':');
-	if (!cut || strchr(cut, '/'))
-		return;
-	*tag = cut + 1;
-	*cut = '\0';
+	/* Nothing is there: what looks like a tag is one. */
+	*path = reference;
+	if (!last || strchr(last, '/'))
+		return NULL;
+	*path = arena_memdup(a, reference, (size_t)(last - reference));
+	return last + 1;
 }
 
 static int match_layers(

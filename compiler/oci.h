@@ -34,10 +34,11 @@ struct oci_image {
 	const char *input; /* the host file that says which image it is, for depfiles */
 };
 
-/* Splits "PATH[:TAG]": the longest part before a colon that exists is the path, else the
- * whole. Relative paths are below `folder`. *tag is NULL where there is none. */
-void oci_split(const char *folder, const char *reference, const char **path,
-	const char **tag, struct arena *a);
+/* Splits "PATH[:TAG]", both as they are written: the path is the longest part before a
+ * colon that exists (below `folder` where it is relative), or the whole. Returns the tag,
+ * or NULL where there is none. */
+const char *oci_split(
+	const char *folder, const char *reference, const char **path, struct arena *a);
 
 /* Opens the image at a host path; tag NULL: the only one there is. Index, manifest and
  * configuration are read and their digests compared. `name` is what messages call the

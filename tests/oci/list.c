@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* list: for tests: the tree of a container image, or of a folder with all that it is, as
- * mtree text. usage: oci-list IMAGE[:TAG] | oci-list --folder DIR | oci-list --config
- * IMAGE[:TAG] */
+ * mtree text; what an image says of running it; a registry's image brought to the store.
+ * usage: oci-list IMAGE[:TAG] | --folder DIR | --config IMAGE[:TAG] | --fetch REFERENCE
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compiler/oci.h"
+#include "compiler/oci_fetch.h"
 #include "compiler/scan.h"
 #include "compiler/stream.h"
 
@@ -58,14 +60,13 @@ static void print_config(const struct oci_image *o)
 
 static int list_image(const char *reference, int config, struct diag *d)
 {
-	const char *path, *tag;
-	struct oci_image o;
 	struct arena a = {0};
+	const char *path, *tag = oci_split("/", reference, &path, &a);
+	struct oci_image o;
 	struct tree t;
 	int rc;
 
 	tree_init(&t, 0);
-	oci_split("/", reference, &path, &tag, &a);
 	rc = oci_open(&o, path, tag, "image", NULL, &a, d);
 	if (rc == 0 && config)
 		print_config(&o);
@@ -77,6 +78,26 @@ static int list_image(const char *reference, int config, struct diag *d)
 	return rc;
 }
 
+static int fetch(const char *reference, struct diag *d)
+{
+	const struct base_options o = {0};
+	char digest[DIGEST_HEX];
+	const char *path = NULL;
+	struct arena a = {0};
+	struct store s;
+
+	if (store_open(&s, d) < 0)
+		return -1;
+	if (oci_fetch_named(reference, digest) ||
+		oci_fetch_ask(reference, NULL, &o, digest, d) == 0)
+		path = oci_fetch(reference, digest, &s, NULL, &o, &a, d);
+	if (path)
+		printf("%s\n%s\n", digest, path);
+	arena_clear(&a);
+	store_close(&s);
+	return path ? 0 : -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct diag d = {0};
@@ -86,6 +107,8 @@ int main(int argc, char **argv)
 		rc = list_folder(argv[2], &d);
 	else if (argc == 3 && strcmp(argv[1], "--config") == 0)
 		rc = list_image(argv[2], 1, &d);
+	else if (argc == 3 && strcmp(argv[1], "--fetch") == 0)
+		rc = fetch(argv[2], &d);
 	else if (argc == 2)
 		rc = list_image(argv[1], 0, &d);
 	else
