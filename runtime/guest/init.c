@@ -12,7 +12,7 @@
 #include "runtime/unit.h"
 #include "system.h"
 
-#define AGENT "/run/workunit/wuguest"
+#define AGENT INIT_FOLDER "/wuguest"
 #define FSTAB "/etc/fstab"
 #define INITTAB "/etc/inittab"
 #define MACHINE_ID "/etc/machine-id"
@@ -96,8 +96,7 @@ static int tell_systemd(void)
 	static const char *const folders[] = {"/run/systemd", UNITS, WANTED};
 	static const char *const links[][2] = {
 		{UNITS "/wuguest.service", WANTED "/wuguest.service"},
-		{"/dev/null", UNITS "/getty@.service"},
-		{"/dev/null", UNITS "/serial-getty@.service"},
+		{"/dev/null", UNITS "/getty.target"},
 	};
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
@@ -149,7 +148,7 @@ int init_prepare(const char *init, int initrd, struct text *problem)
 
 	if (systemd < 0)
 		return mounts_fail(problem, init, "cannot be started");
-	if (system_make_folder("/run/workunit") < 0 ||
+	if (system_make_folder(INIT_FOLDER) < 0 ||
 		copy_file(initrd, "init", AGENT, 0755) < 0 ||
 		copy_file(initrd, WU_GUEST_BASE, INIT_BASE_LINES, 0644) < 0)
 		return mounts_fail(problem, AGENT, "cannot make it");

@@ -6,10 +6,12 @@
 
 #include "text.h"
 
-/* Where the daemon finds what the agent must know of the base. */
-#define INIT_BASE_LINES "/run/workunit/base"
+/* What the daemon needs is in the overlay's memory: inits mount their own over /run, or
+ * forbid programs there. */
+#define INIT_FOLDER "/.workunit"
+#define INIT_BASE_LINES INIT_FOLDER "/base"
 
-/* Puts the agent, from the initrd's folder, into /run and tells the init of it. Returns
+/* Puts the agent, from the initrd's folder, there and tells the init of it. Returns
  * 0, or -1 with a problem in one line. */
 int init_prepare(const char *init, int initrd, struct text *problem);
 

@@ -193,6 +193,9 @@ static int attach_instance(struct agent *a)
 		return -1;
 	if (a->is_first && a->base.has_root)
 		root_forget_initrd(a->initrd);
+	/* As containers have it: a folder that the image names need not be in it. */
+	if (system_make_path(a->base.folder) < 0)
+		return mounts_fail(&a->record.reason, a->base.folder, "cannot make it");
 	return parameters_read(
 		&a->parameters, a->base.environment, MOUNT_PARAMETERS, &a->record.reason);
 }

@@ -12,6 +12,7 @@
 #include "folder.h"
 #include "network.h"
 #include "say.h"
+#include "text.h"
 
 #define MODULE_LIST "/etc/modules"
 
@@ -50,6 +51,26 @@ int system_make_folder(const char *path)
 	if (S_ISDIR(s.st_mode))
 		return 0;
 	return unlink(path) < 0 ? -1 : mkdir(path, 0755);
+}
+
+int system_make_path(const char *path)
+{
+	char bytes[4096];
+	struct text t = TEXT_IN(bytes);
+	struct stat s;
+
+	for (size_t length = 1; path[length - 1]; length++) {
+		if (path[length] && path[length] != '/')
+			continue;
+		text_cut_back(&t, 0);
+		text_add_bytes(&t, path, length);
+		if (mkdir(bytes, 0755) < 0 && errno != EEXIST)
+			return -1;
+	}
+	if (stat(path, &s) < 0)
+		return -1;
+	errno = ENOTDIR;
+	return S_ISDIR(s.st_mode) ? 0 : -1;
 }
 
 static void mount_place(const struct place *p)

@@ -18,6 +18,10 @@ void system_prepare(void);
  * -1 with errno. */
 int system_make_folder(const char *path);
 
+/* Makes a folder by its absolute path, and those above it, where they are missing.
+ * Returns as above. */
+int system_make_path(const char *path);
+
 /* Loads one module, by its absolute path in the initrd; it may be loaded already. */
 void system_load_module(int initrd, const char *path);
 
