@@ -52,6 +52,12 @@ COMPILER_SOURCES := \
 	compiler/cmd_inspect.c \
 	compiler/control.c \
 	compiler/cpio.c \
+	compiler/debian.c \
+	compiler/debian_bootstrap.c \
+	compiler/debian_check.c \
+	compiler/debian_closure.c \
+	compiler/debian_contents.c \
+	compiler/debian_host.c \
 	compiler/decode.c \
 	compiler/depfile.c \
 	compiler/disks.c \
@@ -68,6 +74,7 @@ COMPILER_SOURCES := \
 	compiler/ext4_size.c \
 	compiler/ext4_super.c \
 	compiler/ext4_xattr.c \
+	compiler/family.c \
 	compiler/heap.c \
 	compiler/host.c \
 	compiler/host_files.c \

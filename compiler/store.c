@@ -8,11 +8,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/file.h"
 
-#define PREFIX "build-"
+#define TOUCH_SECONDS 3600 /* more often tells nobody more */
 
 static int open_folder(int dirfd, const char *path)
 {
@@ -21,7 +22,8 @@ static int open_folder(int dirfd, const char *path)
 
 static int make_layout(struct store *s, struct diag *d)
 {
-	static const char *const folders[] = {"bases", "packages", "keys", "tmp"};
+	static const char *const folders[] = {
+		"bases", "packages", "layers", "keys", "tmp"};
 
 	if (file_make_folders(s->path, d) < 0)
 		return -1;
@@ -46,7 +48,7 @@ int store_open(struct store *s, struct diag *d)
 		store_close(s);
 		return -1;
 	}
-	workdir_remove_abandoned(s->tmp, PREFIX);
+	workdir_remove_abandoned(s->tmp, STORE_PREFIX);
 	return 0;
 }
 
@@ -76,7 +78,7 @@ int store_lock(struct store *s, int wait)
 
 int store_make_folder(struct store *s, struct workdir *w, struct diag *d)
 {
-	return workdir_make(w, s->tmp, PREFIX, d);
+	return workdir_make(w, s->tmp, STORE_PREFIX, d);
 }
 
 /* A rename is there after a crash only when the folder that holds it was synced. */
@@ -173,4 +175,13 @@ int store_set_key(
 	free(path);
 	free(line);
 	return rc;
+}
+
+void store_touch(struct store *s, const char *place)
+{
+	struct stat st;
+
+	if (fstatat(s->fd, place, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_mtime + TOUCH_SECONDS < time(NULL))
+		utimensat(s->fd, place, NULL, AT_SYMLINK_NOFOLLOW);
 }

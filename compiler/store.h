@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* store: the user's cache of packages and bases (base.h draws it). What has a name in it
- * is complete: everything is made in a folder of its own below tmp/ and renamed. */
+/* store: the user's cache of packages, layers and bases (base.h draws it). What has a
+ * name in it is complete: everything is made in a folder of its own below tmp/ and
+ * renamed. */
 #ifndef COMPILER_STORE_H
 #define COMPILER_STORE_H
 
@@ -10,6 +11,8 @@
 #include "common/digest.h"
 #include "common/memory.h"
 #include "common/workdir.h"
+
+#define STORE_PREFIX "build-" /* of the folders in tmp/ */
 
 struct store {
 	char *path; /* absolute */
@@ -40,6 +43,10 @@ int store_keep_folder(
 	struct store *s, struct workdir *w, const char *place, struct diag *d);
 /* Takes a broken entry away. */
 int store_remove(struct store *s, const char *place, struct diag *d);
+
+/* Notes, to the hour, that an entry is in use, for bases_collect(). Where that cannot be,
+ * it is not. */
+void store_touch(struct store *s, const char *place);
 
 /* The digest that a key gave: 1 and the digest, or 0. */
 int store_find_key(struct store *s, const char *key, char digest[DIGEST_HEX]);
