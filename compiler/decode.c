@@ -34,6 +34,16 @@ static lua_Integer get_whole(lua_State *lua, const char *key, lua_Integer fallba
 	return is_whole ? value : fallback;
 }
 
+static int get_boolean(lua_State *lua, const char *key)
+{
+	int value;
+
+	lua_getfield(lua, -1, key);
+	value = lua_toboolean(lua, -1);
+	lua_pop(lua, 1);
+	return value;
+}
+
 static size_t count_of(lua_State *lua)
 {
 	return (size_t)lua_rawlen(lua, -1);
@@ -135,12 +145,9 @@ static unsigned get_keep(lua_State *lua)
 	unsigned keep = 0;
 
 	enter(lua, "keep");
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		lua_getfield(lua, -1, words[i].name);
-		if (lua_toboolean(lua, -1))
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (get_boolean(lua, words[i].name))
 			keep |= words[i].bit;
-		lua_pop(lua, 1);
-	}
 	lua_pop(lua, 1);
 	return keep;
 }
@@ -295,6 +302,20 @@ static const struct script *get_scripts(lua_State *lua, struct arena *a, size_t 
 	return list;
 }
 
+static enum root_kind get_root_kind(lua_State *lua, struct arena *a)
+{
+	const char *name = get_text(lua, a, "root");
+
+	if (!name)
+		return ROOT_NONE;
+	return strcmp(name, "packages") == 0 ? ROOT_PACKAGES
+	       : strcmp(name, "image") == 0  ? ROOT_IMAGE
+					     : ROOT_ITEMS;
+}
+
+static const struct base_reference *get_base_reference(
+	lua_State *lua, struct arena *a, const char *key);
+
 /* The table of a base{…} is on top. */
 static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 {
@@ -302,11 +323,18 @@ static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 
 	b->name = get_text(lua, a, "name");
 	b->description = get_text(lua, a, "description");
+	b->from = get_base_reference(lua, a, "from");
 	b->suite = get_text(lua, a, "suite");
 	b->kernel_package = get_text(lua, a, "kernel");
 	b->modules = get_texts(lua, a, "modules", &b->module_count);
 	b->drivers = get_texts(lua, a, "drivers", &b->driver_count);
 	b->initrd = get_items(lua, a, "initrd");
+	b->root = get_root_kind(lua, a);
+	b->packages = get_texts(lua, a, "packages", &b->package_count);
+	b->image = get_text(lua, a, "image");
+	b->contents = get_items(lua, a, "contents");
+	b->files = get_items(lua, a, "files");
+	b->init = get_boolean(lua, "init");
 	b->append = get_text(lua, a, "append");
 	b->epoch = get_whole(lua, "epoch", 0);
 	b->place = get_place(lua, a);
@@ -314,25 +342,27 @@ static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 	return b;
 }
 
-static struct base_reference get_base_reference(lua_State *lua, struct arena *a)
+/* NULL where there is none. */
+static const struct base_reference *get_base_reference(
+	lua_State *lua, struct arena *a, const char *key)
 {
-	struct base_reference r = {0};
+	struct base_reference *r = arena_alloc(a, sizeof(*r));
 	const char *kind;
 
-	enter(lua, "base");
+	enter(lua, key);
 	kind = get_text(lua, a, "kind");
-	r.text = get_text(lua, a, "text");
-	r.place = get_place(lua, a);
-	if (strcmp(kind, "inline") == 0) {
-		r.kind = BASE_INLINE;
+	r->text = get_text(lua, a, "text");
+	r->place = get_place(lua, a);
+	if (kind && strcmp(kind, "inline") == 0) {
+		r->kind = BASE_INLINE;
 		enter(lua, "plan");
-		r.plan = decode_base(lua, a);
+		r->plan = decode_base(lua, a);
 		lua_pop(lua, 1);
-	} else {
-		r.kind = strcmp(kind, "path") == 0 ? BASE_PATH : BASE_NAME;
+	} else if (kind) {
+		r->kind = strcmp(kind, "path") == 0 ? BASE_PATH : BASE_NAME;
 	}
 	lua_pop(lua, 1);
-	return r;
+	return kind ? r : NULL;
 }
 
 static struct machine get_machine(lua_State *lua, struct arena *a)
@@ -370,7 +400,7 @@ static struct plan *decode_unit(lua_State *lua, struct arena *a)
 	p->version = get_text(lua, a, "version");
 	p->authors = get_texts(lua, a, "authors", &p->author_count);
 	p->epoch = get_whole(lua, "epoch", 0);
-	p->base = get_base_reference(lua, a);
+	p->base = *get_base_reference(lua, a, "base");
 	p->app = get_items(lua, a, "app");
 	p->input = get_items(lua, a, "input");
 	p->app_size_bytes = (uint64_t)get_whole(lua, "app_size", 0);

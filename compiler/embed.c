@@ -4,14 +4,19 @@
 #include <string.h>
 
 /* Name in the program, path in the tree; the Makefile makes this file depend on them. */
-#define EMBEDDED(each)                                                                   \
-	each(reader, "lua/reader.lua", "reader.lua") each(                               \
-		recipe, "lua/recipe.lua", "recipe.lua") each(sandbox, "lua/sandbox.lua", \
-		"sandbox.lua") each(section, "lua/section.lua", "section.lua")           \
-		each(shell, "lua/shell.lua", "shell.lua") each(sweep, "lua/sweep.lua",   \
-			"sweep.lua") each(text, "lua/text.lua", "text.lua")              \
-			each(where, "lua/where.lua", "where.lua")                        \
-				each(run_sh, "compiler/run.sh.in", "run.sh.in")
+/* clang-format off */
+#define EMBEDDED(each) \
+	each(base, "lua/base.lua", "base.lua") \
+	each(reader, "lua/reader.lua", "reader.lua") \
+	each(recipe, "lua/recipe.lua", "recipe.lua") \
+	each(sandbox, "lua/sandbox.lua", "sandbox.lua") \
+	each(section, "lua/section.lua", "section.lua") \
+	each(shell, "lua/shell.lua", "shell.lua") \
+	each(sweep, "lua/sweep.lua", "sweep.lua") \
+	each(text, "lua/text.lua", "text.lua") \
+	each(where, "lua/where.lua", "where.lua") \
+	each(run_sh, "compiler/run.sh.in", "run.sh.in")
+/* clang-format on */
 
 #define INCLUDE_BYTES(symbol, path, name)                                                \
 	__asm__(".pushsection .rodata\n"                                                 \

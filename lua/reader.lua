@@ -60,8 +60,11 @@ function methods.whole(r, key, least, most, default)
 end
 
 function methods.choice(r, key, names, default)
-	local expected = table.concat(names, " or ")
-	return r:get(key, expected, function(value)
+	local shown = {}
+	for i, name in ipairs(names) do
+		shown[i] = tostring(name)
+	end
+	return r:get(key, table.concat(shown, " or "), function(value)
 		for _, name in ipairs(names) do
 			if value == name then
 				return name

@@ -2,6 +2,7 @@
 -- recipe: runs a recipe and turns what it returns into plain tables that hold every default,
 -- for the compiler to decode. All mistakes of a recipe are collected, each with its place.
 
+local base = require "base"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local section = require "section"
@@ -116,23 +117,29 @@ local function tag_of(context, value)
 	return type(value) == "table" and context.tags[value] or nil
 end
 
+-- What section.read() asks for; `prefix` is the path of the list below the constructor.
+local function section_context(context, tag, prefix, packages)
+	return {
+		packages = packages,
+		tag = function(value)
+			return tag_of(context, value)
+		end,
+		place = function(path, inner)
+			local full = table.move(path, 1, #path, #prefix + 1, slice(prefix, 1))
+			local line = inner and inner.line or line_of(context, tag, full)
+			return { file = inner and inner.file or tag.file, line = line, field = path_text(full) }
+		end,
+	}
+end
+
 -- The files of one field of unit{} or base{}.
 local function read_section(context, tag, field, packages)
 	local raw = tag.raw[field]
 	if raw == nil then
 		return {}
 	end
-	return section.read(raw, {
-		packages = packages,
-		tag = function(value)
-			return tag_of(context, value)
-		end,
-		place = function(path, inner)
-			local full = { field, table.unpack(path) }
-			local line = inner and inner.line or line_of(context, tag, full)
-			return { file = inner and inner.file or tag.file, line = line, field = path_text(full) }
-		end,
-	}, complainer(context, tag, { field }))
+	return section.read(raw, section_context(context, tag, { field }, packages),
+		complainer(context, tag, { field }))
 end
 
 local function any(value)
@@ -162,7 +169,7 @@ local function read_machine(context, r)
 		memory = m:get("memory", size_words, size_reader(context), 256 << 20),
 		time_ms = m:get("time", 'a time such as "90s", "2m" or "1h30m"', time_reader(context), 0),
 		network = m:choice("network", { "none", "user" }, "none"),
-		user = m:choice("user", { "user", "root" }, "user"),
+		user = m:choice("user", { "user", "root" }, "base"),
 	}
 	if machine.memory < 96 << 20 then -- with less the kernel of mini does not start
 		m.complain({ "memory" }, "expected at least 96M, found " .. text.show(m.raw.memory))
@@ -282,7 +289,9 @@ local function read_command(context, value, names, complain)
 	return nil
 end
 
-local function read_scripts(context, tag, r, names)
+-- A base made from a container image may bring a command of its own; which one does, only
+-- the built base tells.
+local function read_scripts(context, tag, r, names, base_reference)
 	local one = r:get("command", "", any)
 	local several = r:get("commands", "", any)
 	local complain = complainer(context, tag, {})
@@ -308,7 +317,7 @@ local function read_scripts(context, tag, r, names)
 		end
 	elseif several ~= nil then
 		complain({ "commands" }, "expected a list of commands, found " .. text.show(several))
-	else
+	elseif base_reference.text == "mini" then
 		complain({}, "expected a command, found nothing (command = \"…\")")
 	end
 	return scripts
@@ -316,14 +325,17 @@ end
 
 local read_base -- read_base_reference needs it
 
-local function read_base_reference(context, tag, r)
-	local value = r:get("base", 'a base\'s name, a path or base { … }', function(v)
+-- What a unit or a base calls the base that it stands on; nil where it says nothing.
+local function read_base_reference(context, tag, r, field)
+	local value = r:get(field, "a base's name, a path or base { … }", function(v)
 		local inner = tag_of(context, v)
-		local good = type(v) == "string" and v ~= "" or inner and inner.kind == "base"
+		local good = type(v) == "string" and v ~= "" or inner and base.is_kind(inner.kind)
 		return good and v or nil
-	end, "mini")
-	local place = { file = tag.file, line = line_of(context, tag, { "base" }), field = "base" }
-	if type(value) == "table" then
+	end)
+	local place = { file = tag.file, line = line_of(context, tag, { field }), field = field }
+	if value == nil then
+		return nil
+	elseif type(value) == "table" then
 		return { kind = "inline", plan = read_base(context, tag_of(context, value)), place = place }
 	elseif value:find("/") or value:find("%.lua$") then
 		return { kind = "path", text = value, place = place }
@@ -345,6 +357,10 @@ local function read_names(context, r, epoch)
 	}
 end
 
+local function default_base(tag)
+	return { kind = "name", text = "mini", place = { file = tag.file, line = tag.line, field = "base" } }
+end
+
 local function read_unit(context, tag)
 	local complain = complainer(context, tag, {})
 	local r = reader.new(tag.raw, complain)
@@ -356,7 +372,7 @@ local function read_unit(context, tag)
 	plan.version = r:text("version")
 	plan.licence = r:text(tag.raw.licence == nil and tag.raw.license ~= nil and "license" or "licence")
 	plan.authors = r:texts("authors")
-	plan.base = read_base_reference(context, tag, r)
+	plan.base = read_base_reference(context, tag, r, "base") or default_base(tag)
 	for _, field in ipairs { "app", "input" } do
 		r:get(field, "", any)
 		plan[field] = read_section(context, tag, field, false)
@@ -368,42 +384,54 @@ local function read_unit(context, tag)
 	if #rows == 0 and #context.problems == 0 then
 		complain({ "params" }, "expected at least one instance, found none (does :where keep nothing?)")
 	end
-	plan.scripts = read_scripts(context, tag, r, names)
+	plan.scripts = read_scripts(context, tag, r, names, plan.base)
 	plan.output = read_output(context, r)
 	plan.machine = read_machine(context, r)
 	r:finish()
 	return plan
 end
 
-function read_base(context, tag)
+-- A list of folders and archives that all go to the top of a root disk.
+local function read_sources(context, tag, list)
 	local complain = complainer(context, tag, {})
-	local r = reader.new(tag.raw, complain)
-	-- Not SOURCE_DATE_EPOCH: a base is shared by units of many dates.
-	local plan = read_names(context, r, DEFAULT_EPOCH)
-	plan.kind, plan.place = "base", { file = tag.file, line = tag.line, field = "base" }
-	plan.suite = r:match("suite", "[%w%-]+", "a Debian suite's name", "bookworm")
-	local kernel = r:get("kernel", 'a package: deb "linux-image-…"', function(value)
-		local inner = tag_of(context, value)
-		return inner and inner.kind == "deb" and type(inner.raw[1]) == "string" and inner.raw[1] or nil
-	end)
-	if tag.raw.kernel == nil then
-		complain({}, 'expected a kernel, found nothing (kernel = deb "linux-image-cloud-amd64")')
+	local items = section.read(list, section_context(context, tag, {}, false), complain)
+	for _, item in ipairs(items) do
+		if item.kind ~= "file" and item.kind ~= "archive" then
+			complain({}, "expected a folder or an archive, found " .. item.kind .. " (files = { … } has single files)")
+		end
+		item.dest = item.dest or ""
 	end
-	plan.kernel = kernel
-	plan.modules = r:texts("modules")
-	plan.drivers = r:texts("drivers")
-	r:get("initrd", "", any)
-	plan.initrd = read_section(context, tag, "initrd", true)
-	plan.append = r:text("append", "console=ttyS0 quiet panic=-1")
-	r:finish()
-	return plan
+	return items
+end
+
+function read_base(context, tag)
+	return base.read(tag, complainer(context, tag, {}), {
+		tag_of = function(value)
+			return tag_of(context, value)
+		end,
+		names = function(r, epoch)
+			return read_names(context, r, epoch)
+		end,
+		section = function(field, packages)
+			return read_section(context, tag, field, packages)
+		end,
+		sources = function(list)
+			return read_sources(context, tag, list)
+		end,
+		reference = function(r, field)
+			return read_base_reference(context, tag, r, field)
+		end,
+	})
 end
 
 -- The words that only note what they were given, and where.
-local constructors = { "unit", "base", "file", "text", "archive", "symlink", "hardlink", "folder", "deb" }
+local constructors = {
+	"unit", "base", "debian", "oci", "root",
+	"file", "text", "archive", "symlink", "hardlink", "folder", "deb",
+}
 
 local function new_constructor(context, kind, raise)
-	local takes_text = kind ~= "unit" and kind ~= "base"
+	local takes_text = kind ~= "unit" and kind ~= "base" and kind ~= "debian"
 	local meta = {
 		__name = kind .. " { … }",
 		__metatable = kind,
@@ -551,7 +579,7 @@ function recipe.evaluate(host)
 	local plan
 	if tag and tag.kind == "unit" then
 		plan = read_unit(context, tag)
-	elseif tag and tag.kind == "base" then
+	elseif tag and base.is_kind(tag.kind) then
 		plan = read_base(context, tag)
 	else
 		add_problem(context, host.name, 0, {},
