@@ -37,6 +37,7 @@ COMMON_SOURCES := \
 	common/workdir.c
 
 COMPILER_SOURCES := \
+	compiler/account.c \
 	compiler/archive.c \
 	compiler/archive_acl.c \
 	compiler/archive_keep.c \
@@ -44,7 +45,9 @@ COMPILER_SOURCES := \
 	compiler/arguments.c \
 	compiler/base.c \
 	compiler/base_recipe.c \
+	compiler/bases.c \
 	compiler/batch.c \
+	compiler/chain.c \
 	compiler/cmd_base.c \
 	compiler/cmd_build.c \
 	compiler/cmd_check.c \
@@ -110,6 +113,7 @@ COMPILER_SOURCES := \
 	compiler/recipe.c \
 	compiler/record.c \
 	compiler/resolve.c \
+	compiler/root.c \
 	compiler/sandbox.c \
 	compiler/scan.c \
 	compiler/script.c \
@@ -126,6 +130,7 @@ COMPILER_SOURCES := \
 
 # What compiler/embed.c carries inside the binary.
 EMBEDDED := \
+	lua/base.lua \
 	lua/reader.lua \
 	lua/recipe.lua \
 	lua/sandbox.lua \

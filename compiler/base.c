@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "kernel.h"
 #include "place.h"
 #include "record.h"
+#include "root.h"
 #include "runtime/unit.h"
 #include "store.h"
 #include "stream.h"
@@ -25,12 +25,15 @@
 
 /* Everything that a build holds, in the order in which it comes to be. */
 struct build {
-	const struct base_plan *plan;
+	const struct chain *chain;
 	const struct base_options *options;
+	struct base_options below; /* for the plans below the base itself */
 	struct store store;
 	struct agent agent;
-	struct tree tree; /* at first without what comes from packages */
-	struct supply supply;
+	struct tree tree; /* the initrd's, at first without what comes from packages */
+	struct supply *supplies; /* one a plan */
+	size_t supply_count;
+	struct root root;
 	char key[DIGEST_HEX];
 	struct arena *arena;
 	struct diag *diag;
@@ -63,14 +66,44 @@ static void add_members(struct buffer *b, const struct items *items)
 	}
 }
 
+static const struct base_plan *top(const struct build *b)
+{
+	return b->chain->plans[b->chain->count - 1];
+}
+
+/* Of a base below a root disk only the kernel counts. */
+static struct lock counting_pins(const struct build *b, size_t i)
+{
+	struct lock pins = b->supplies[i].lock;
+
+	if (chain_uses_initrd(b->chain, i))
+		return pins;
+	pins.count = 0;
+	for (size_t k = 0; i == b->chain->kernel && k < b->supplies[i].lock.count; k++)
+		if (strcmp(pins.pins[k].asked, b->chain->boot.kernel_package) == 0) {
+			pins.pins += k;
+			pins.count = 1;
+			break;
+		}
+	return pins;
+}
+
+static void add_pins(struct buffer *text, const struct lock *lock)
+{
+	for (size_t i = 0; i < lock->count; i++) {
+		add_text(text, "package", lock->pins[i].asked);
+		add_text(text, "sha256", lock->pins[i].sha256);
+	}
+}
+
 /* The digest of all that decides the result, so that nothing need be unpacked to know
  * that it is there already. */
 static void compute_key(struct build *b, char key[DIGEST_HEX])
 {
 	CLEANUP(buffer_clear) struct buffer text = {0};
-	const struct base_plan *p = b->plan;
+	const struct base_plan *p = &b->chain->boot;
 
-	buffer_printf(&text, "workunit-base-key 1\nbuilder %d\ncpio %d\nepoch %lld\n",
+	buffer_printf(&text, "workunit-base-key 2\nbuilder %d\ncpio %d\nepoch %lld\n",
 		BASE_BUILDER_VERSION, CPIO_WRITER_VERSION, (long long)p->epoch);
 	add_text(&text, "name", p->name);
 	add_text(&text, "description", p->description);
@@ -81,17 +114,33 @@ static void compute_key(struct build *b, char key[DIGEST_HEX])
 		add_text(&text, "module", p->modules[i]);
 	for (size_t i = 0; i < p->driver_count; i++)
 		add_text(&text, "driver", p->drivers[i]);
-	for (size_t i = 0; i < b->supply.lock.count; i++) {
-		add_text(&text, "package", b->supply.lock.pins[i].asked);
-		add_text(&text, "sha256", b->supply.lock.pins[i].sha256);
+	for (size_t i = 0; i < b->chain->count; i++) {
+		const struct lock pins = counting_pins(b, i);
+
+		add_pins(&text, &pins);
+		if (chain_uses_initrd(b->chain, i))
+			add_members(&text, &b->chain->plans[i]->initrd);
+		add_text(&text, "init", b->chain->plans[i]->init ? "yes" : "no");
 	}
-	add_members(&text, &p->initrd);
 	tree_list_text(&b->tree, &text);
+	if (b->root.sources.size > 0)
+		buffer_add(&text, b->root.sources.bytes, b->root.sources.size);
 	digest_of_bytes(text.bytes, text.size, key);
 }
 
-/* 1 where the store has what this key gave. What is damaged there is as good as missing;
- * who has the store's lock takes it away. */
+/* What is damaged in the store is as good as missing; who has the store's lock takes it
+ * away. */
+static int drop_damaged(
+	struct build *b, const char *place, const char *digest, const struct diag *damage)
+{
+	if (b->store.lock < 0)
+		return 0;
+	supply_say(b->options, 1, "%s; building it again",
+		damage->count > 0 ? damage->lines[0].text : digest);
+	return store_remove(&b->store, place, b->diag);
+}
+
+/* 1 where the store has what this key gave. */
 static int find_by_key(struct build *b, const char *key, struct base *base)
 {
 	struct diag damage = {0};
@@ -101,18 +150,13 @@ static int find_by_key(struct build *b, const char *key, struct base *base)
 
 	if (!store_find_key(&b->store, key, digest))
 		return 0;
-	found = record_read(&b->store, digest, base, b->arena, &damage);
-	if (found >= 0)
-		return found;
-	if (b->store.lock < 0) {
-		diag_clear(&damage);
-		return 0;
-	}
-	supply_say(b->options, 1, "%s; building it again",
-		damage.count > 0 ? damage.lines[0].text : digest);
-	diag_clear(&damage);
 	place = memory_printf("bases/%s", digest);
-	found = store_remove(&b->store, place, b->diag);
+	found = record_read(&b->store, digest, base, b->arena, &damage);
+	if (found > 0)
+		store_touch(&b->store, place);
+	else if (found < 0)
+		found = drop_damaged(b, place, digest, &damage);
+	diag_clear(&damage);
 	free(place);
 	return found;
 }
@@ -126,6 +170,7 @@ static char *substitute_key(const struct build *b)
 
 static int find_base(struct build *b, struct base *base)
 {
+	const struct supply *s = &b->supplies[b->chain->count - 1];
 	int found = find_by_key(b, b->key, base);
 	char *second;
 
@@ -137,40 +182,78 @@ static int find_base(struct build *b, struct base *base)
 	if (found == 1)
 		supply_say(b->options, 1,
 			"%s: pins packages that have left the archive; base %s was built "
-			"from "
-			"newer ones, so digests differ; %s",
-			b->supply.lock_path, b->plan->name, supply_advice(&b->supply));
+			"from newer ones, so digests differ; %s",
+			s->lock_path, top(b)->name, supply_advice(s));
 	return found;
 }
 
-static int make_tree(struct build *b, struct workdir *w)
+static int add_members_of_all(struct build *b)
 {
-	const struct pin *pin = supply_find(&b->supply, b->plan->kernel_package);
+	for (size_t i = 0; i < b->chain->count; i++)
+		if (chain_uses_initrd(b->chain, i) &&
+			initrd_add_members(&b->tree, b->chain->plans[i], &b->supplies[i],
+				b->diag) < 0)
+			return -1;
+	return 0;
+}
+
+/* The initrd's files; `guest` is what the agent must know of the base. */
+static int make_tree(struct build *b, struct workdir *w, const struct buffer *guest)
+{
+	struct supply *s = &b->supplies[b->chain->kernel];
+	const struct pin *pin = supply_find(s, b->chain->boot.kernel_package);
 	struct kernel k = {.spool = -1};
 	int rc = kernel_read(&k, b->store.fd, supply_place(pin, b->arena),
 		supply_label(pin, b->arena), w->fd, WU_KERNEL, b->diag);
 
 	if (rc == 0)
-		rc = initrd_add_members(&b->tree, b->plan, &b->supply, b->diag);
+		rc = add_members_of_all(b);
 	if (rc == 0)
-		rc = initrd_add_modules(&b->tree, b->plan, &k, b->diag);
+		rc = initrd_add_modules(&b->tree, &b->chain->boot, &k, b->diag);
+	if (rc == 0 && guest->size > 0)
+		rc = initrd_add_text(
+			&b->tree, WU_GUEST_BASE, guest, &b->chain->boot, b->diag);
 	kernel_clear(&k);
 	tree_finish(&b->tree);
 	return rc;
 }
 
+static int write_record(struct build *b, struct workdir *w, struct base_file *files,
+	size_t count, char digest[DIGEST_HEX])
+{
+	struct record_parts parts = {.plan = &b->chain->boot,
+		.files = files,
+		.file_count = count,
+		.command = b->root.image.config.command,
+		.command_count = b->root.image.config.command_count};
+	struct lock *locks =
+		arena_alloc(b->arena, (b->chain->count + 1) * sizeof(*locks));
+
+	for (size_t i = 0; i < b->chain->count; i++)
+		locks[i] = counting_pins(b, i);
+	parts.locks = locks;
+	parts.lock_count = b->chain->count;
+	return record_write(w->fd, &parts, digest, b->diag);
+}
+
 static int write_files(struct build *b, struct workdir *w, char digest[DIGEST_HEX])
 {
-	struct base_file files[2] = {{.name = WU_KERNEL}, {.name = WU_INITRD}};
+	struct base_file files[] = {
+		{.name = WU_KERNEL}, {.name = WU_INITRD}, {.name = WU_ROOT_IMAGE}};
+	CLEANUP(buffer_clear) struct buffer guest = {0};
+	size_t count = chain_has_root(b->chain) ? 3 : 2;
 
-	if (make_tree(b, w) < 0 || cpio_write(w->fd, WU_INITRD, &b->tree, b->diag) < 0)
+	if (count == 3 && root_write(&b->root, w->fd, &guest, b->diag) < 0)
 		return -1;
-	for (size_t i = 0; i < 2; i++) {
+	if (make_tree(b, w, &guest) < 0 ||
+		cpio_write(w->fd, WU_INITRD, &b->tree, b->diag) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
 		if (digest_of_file(w->fd, files[i].name, files[i].sha256,
 			    &files[i].size_bytes, b->diag) < 0)
 			return -1;
 	}
-	return record_write(w->fd, b->plan, &b->supply.lock, files, 2, digest, b->diag);
+	return write_record(b, w, files, count, digest);
 }
 
 static int build_folder(struct build *b, char digest[DIGEST_HEX])
@@ -181,7 +264,7 @@ static int build_folder(struct build *b, char digest[DIGEST_HEX])
 
 	if (store_make_folder(&b->store, &w, b->diag) < 0)
 		return -1;
-	supply_say(b->options, 0, "building base %s", b->plan->name);
+	supply_say(b->options, 0, "building base %s", top(b)->name);
 	rc = write_files(b, &w, digest);
 	if (rc == 0) {
 		place = memory_printf("bases/%s", digest);
@@ -198,8 +281,9 @@ static int build_new(struct build *b, struct base *base)
 	char *second;
 	int rc, found;
 
-	if (supply_fetch(&b->supply, b->diag) < 0)
-		return -1;
+	for (size_t i = 0; i < b->chain->count; i++)
+		if (supply_fetch(&b->supplies[i], b->diag) < 0)
+			return -1;
 	compute_key(b, key); /* another one where packages had to be substituted */
 	found = find_by_key(b, key, base);
 	if (found < 0)
@@ -221,14 +305,22 @@ static int build_new(struct build *b, struct base *base)
 	return rc;
 }
 
+static int is_incomplete(const struct build *b)
+{
+	for (size_t i = 0; i < b->chain->count; i++)
+		if (b->supplies[i].incomplete)
+			return 1;
+	return 0;
+}
+
 static int find_or_build(struct build *b, struct base *base)
 {
-	int found = b->supply.incomplete ? 0 : find_base(b, base);
+	int found = is_incomplete(b) ? 0 : find_base(b, base);
 
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (b->options->find_only) {
-		*base = (struct base){.name = b->plan->name};
+		*base = (struct base){.name = top(b)->name};
 		return 0;
 	}
 	if (store_lock(&b->store, 0) == 1) {
@@ -241,18 +333,44 @@ static int find_or_build(struct build *b, struct base *base)
 	return build_new(b, base);
 }
 
+/* Only the base itself is renewed, and bound to its lock; those below are as they are. */
+static int open_supplies(struct build *b)
+{
+	size_t count = b->chain->count;
+
+	b->below = *b->options;
+	b->below.update = 0;
+	b->supplies = arena_alloc(b->arena, count * sizeof(*b->supplies));
+	for (size_t i = 0; i < count; i++) {
+		b->supply_count++;
+		if (supply_open(&b->supplies[i], &b->store, b->chain->plans[i],
+			    i + 1 == count ? b->options : &b->below, b->arena,
+			    b->diag) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_initrd_files(struct build *b)
+{
+	for (size_t i = 0; i < b->chain->count; i++)
+		if (chain_uses_initrd(b->chain, i) &&
+			initrd_add_files(
+				&b->tree, b->chain->plans[i], b->options, b->diag) < 0)
+			return -1;
+	return initrd_add_agent(&b->tree, &b->agent, top(b), b->diag);
+}
+
 static int prepare(struct build *b)
 {
-	const struct base_plan *plan = b->plan;
-
-	if (agent_read(&b->agent, b->diag) < 0)
-		return -1;
-	if (initrd_add_files(&b->tree, plan, b->options, &b->agent, b->diag) < 0)
+	if (agent_read(&b->agent, b->diag) < 0 || add_initrd_files(b) < 0)
 		return -1;
 	tree_finish(&b->tree);
-	if (stream_files(&b->tree, &(struct stream_options){0}, NULL, b->diag) < 0)
+	if (stream_files(&b->tree, &(struct stream_options){0}, NULL, b->diag) < 0 ||
+		open_supplies(b) < 0)
 		return -1;
-	if (supply_open(&b->supply, &b->store, plan, b->options, b->arena, b->diag) < 0)
+	if (chain_has_root(b->chain) && root_open(&b->root, b->chain, b->supplies,
+						b->options, b->arena, b->diag) < 0)
 		return -1;
 	compute_key(b, b->key);
 	return 0;
@@ -261,105 +379,46 @@ static int prepare(struct build *b)
 /* The host files that had a say in the base. */
 static void list_inputs(struct build *b, struct base *base)
 {
-	size_t count = b->tree.input_count;
-	const char **list = arena_alloc(b->arena, (count + 3) * sizeof(*list));
+	size_t count = 0, room = b->tree.input_count + b->root.input_count +
+				 b->chain->count + b->chain->input_count + 1;
+	const char **list = arena_alloc(b->arena, room * sizeof(*list));
 
-	for (size_t i = 0; i < count; i++)
-		list[i] = arena_strdup(b->arena, b->tree.inputs[i]);
-	list[count++] = arena_strdup(b->arena, b->supply.lock_path);
+	for (size_t i = 0; i < b->tree.input_count; i++)
+		list[count++] = arena_strdup(b->arena, b->tree.inputs[i]);
+	for (size_t i = 0; i < b->root.input_count; i++)
+		list[count++] = b->root.inputs[i];
+	for (size_t i = 0; i < b->chain->count; i++)
+		list[count++] = arena_strdup(b->arena, b->supplies[i].lock_path);
+	for (size_t i = 0; i < b->chain->input_count; i++)
+		list[count++] = arena_strdup(b->arena, b->chain->inputs[i]);
 	list[count++] = arena_strdup(b->arena, b->agent.path);
 	base->inputs = list;
 	base->input_count = count;
 }
 
-int base_build(const struct base_plan *plan, const struct base_options *o,
-	struct base *base, struct arena *a, struct diag *d)
+int base_build(const struct chain *c, const struct base_options *o, struct base *base,
+	struct arena *a, struct diag *d)
 {
-	struct build b = {.plan = plan, .options = o, .arena = a, .diag = d};
+	struct build b = {.chain = c, .options = o, .arena = a, .diag = d};
 	int rc;
 
 	*base = (struct base){0};
 	if (store_open(&b.store, d) < 0)
 		return -1;
-	tree_init(&b.tree, plan->epoch);
+	tree_init(&b.tree, c->boot.epoch);
+	b.tree.replaces = c->count > 1;
 	rc = prepare(&b);
 	if (rc == 0)
 		rc = find_or_build(&b, base);
-	if (rc == 0)
-		rc = supply_keep_lock(&b.supply, d);
+	for (size_t i = 0; rc == 0 && i < c->count; i++)
+		rc = supply_keep_lock(&b.supplies[i], d);
 	if (rc == 0)
 		list_inputs(&b, base);
-	supply_close(&b.supply);
+	for (size_t i = 0; i < b.supply_count; i++)
+		supply_close(&b.supplies[i]);
+	root_close(&b.root);
 	tree_clear(&b.tree);
 	agent_clear(&b.agent);
 	store_close(&b.store);
-	return rc;
-}
-
-static int compare_bases(const void *x, const void *y)
-{
-	const struct base *a = x, *b = y;
-	int order = strcmp(a->name, b->name);
-
-	return order ? order : strcmp(a->digest, b->digest);
-}
-
-struct list {
-	struct base *bases;
-	size_t count;
-};
-
-/* Damaged ones are left out: the next build of such a base says so and mends it. */
-static int add_base(struct store *s, const char *digest, struct list *l, struct arena *a)
-{
-	struct diag ignored = {0};
-	struct base base;
-
-	if (digest_is_hex(digest) && record_read(s, digest, &base, a, &ignored) == 1) {
-		l->bases = memory_resize(l->bases, (l->count + 1) * sizeof(*l->bases));
-		l->bases[l->count++] = base;
-	}
-	diag_clear(&ignored);
-	return 0;
-}
-
-static int read_bases(struct store *s, struct list *l, struct arena *a, struct diag *d)
-{
-	int fd = openat(s->fd, "bases", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	if (!dir) {
-		diag_fail_errno(d, "%s/bases", s->path);
-		file_close(&fd);
-		return -1;
-	}
-	while ((errno = 0, e = readdir(dir)))
-		add_base(s, e->d_name, l, a);
-	if (errno)
-		diag_fail_errno(d, "%s/bases", s->path);
-	fd = errno ? -1 : 0;
-	closedir(dir);
-	return fd;
-}
-
-int base_list(int (*each)(const struct base *base, void *context), void *context,
-	struct diag *d)
-{
-	struct arena a = {0};
-	struct list l = {0};
-	struct store s;
-	int rc;
-
-	if (store_open(&s, d) < 0)
-		return -1;
-	rc = read_bases(&s, &l, &a, d);
-	if (rc == 0 && l.count > 0)
-		qsort(l.bases, l.count, sizeof(*l.bases), compare_bases);
-	for (size_t i = 0; i < l.count && rc == 0; i++)
-		rc = each(&l.bases[i], context);
-	free(l.bases);
-	arena_clear(&a);
-	store_close(&s);
 	return rc;
 }

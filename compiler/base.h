@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* base: a base recipe -> kernel and initrd in the user's store, named by content:
+/* base: a base recipe -> kernel, initrd and root disk in the user's store, named by
+ * content:
  *
- *     $XDG_CACHE_HOME/workunit/bases/DIGEST/{kernel,initrd,base.json}
+ *     $XDG_CACHE_HOME/workunit/bases/DIGEST/{kernel,initrd,root.img,base.json}
  *     $XDG_CACHE_HOME/workunit/packages/SHA256.deb
  *     $XDG_CACHE_HOME/workunit/keys/KEY          holds the DIGEST that these inputs gave
  *
@@ -12,10 +13,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "chain.h"
 #include "common/diag.h"
 #include "common/digest.h"
 #include "common/memory.h"
-#include "plan.h"
 
 struct base_file {
 	const char *name; /* "kernel" */
@@ -23,13 +24,21 @@ struct base_file {
 	char sha256[DIGEST_HEX];
 };
 
+struct base_package {
+	const char *name, *version;
+};
+
 struct base {
-	const char *name;
+	const char *name, *description;
 	const char *folder; /* absolute, in the store */
 	char digest[DIGEST_HEX];
 	const char *append;
+	const char *const *command; /* what an image runs where a unit says nothing */
+	size_t command_count;
 	const struct base_file *files; /* sorted by name; base.json is not among them */
 	size_t file_count;
+	const struct base_package *packages;
+	size_t package_count;
 	const char *const *inputs; /* host files that decided it besides its recipe: the
 				      lock, the agent, what its items name */
 	size_t input_count;
@@ -50,11 +59,7 @@ struct base_options {
 
 /* Finds the base in the store, or builds it there: atomically, and without harm where
  * another process builds it too. Strings live in a. */
-int base_build(const struct base_plan *plan, const struct base_options *o,
-	struct base *base, struct arena *a, struct diag *d);
-
-/* Calls each with every base in the store, sorted by name. */
-int base_list(int (*each)(const struct base *base, void *context), void *context,
-	struct diag *d);
+int base_build(const struct chain *c, const struct base_options *o, struct base *base,
+	struct arena *a, struct diag *d);
 
 #endif

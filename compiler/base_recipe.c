@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,4 +117,19 @@ const struct base_plan *base_recipe_find(const struct base_reference *reference,
 		plan = load(path, reference->text, &reference->place, o, holder, d);
 	free(path);
 	return plan;
+}
+
+const char *base_recipe_folder(
+	const struct base_plan *plan, struct arena *a, struct diag *d)
+{
+	char real[PATH_MAX];
+	char *slash;
+
+	if (!realpath(plan->recipe_path, real)) {
+		diag_fail_errno(d, "%s", plan->recipe_path);
+		return NULL;
+	}
+	slash = strrchr(real, '/');
+	slash[slash == real ? 1 : 0] = '\0';
+	return arena_strdup(a, real);
 }

@@ -15,6 +15,11 @@ const struct base_plan *base_recipe_find(const struct base_reference *reference,
 	const char *beside, const struct recipe_options *o, struct recipe *holder,
 	struct diag *d);
 
+/* The folder of the plan's recipe, absolute, links resolved, in a. NULL with a message.
+ */
+const char *base_recipe_folder(
+	const struct base_plan *plan, struct arena *a, struct diag *d);
+
 /* The path of a base recipe by name ("mini"); the caller frees. NULL with a message that
  * names the nearest known one. p may be NULL. */
 char *base_recipe_path(const char *name, const struct place *p, struct diag *d);

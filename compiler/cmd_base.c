@@ -6,26 +6,36 @@
 
 #include "arguments.h"
 #include "base.h"
-#include "base_recipe.h"
+#include "bases.h"
 #include "command.h"
+#include "common/quantity.h"
 #include "common/text.h"
+
+#define UNUSED_DEFAULT_MS (30ull * 86400 * 1000)
 
 static const char help[] =
 	"usage: wuc base build [--update] [--locked] [--allow DIR] [-q] NAME|RECIPE\n"
-	"       wuc base path NAME|RECIPE\n"
 	"       wuc base list\n"
+	"       wuc base show NAME|DIGEST\n"
+	"       wuc base path NAME|RECIPE\n"
+	"       wuc base remove NAME|DIGEST\n"
+	"       wuc base gc [--older-than TIME] [-n]\n"
 	"\n"
 	"build makes a base in the store, if it is not there: its packages are those "
 	"that the\n"
-	"lock file beside the recipe pins. path prints the folder of one that is there. "
-	"list\n"
-	"prints every base in the store.\n"
+	"lock file beside the recipe pins. list prints every base in the store, show all of "
+	"one,\n"
+	"path the folder of one. remove takes a base away, gc what no build has used for "
+	"long:\n"
+	"bases, layers, images, packages. Units keep what they have.\n"
 	"\n"
-	"  --update     take the newest packages and renew the lock file\n"
-	"  --locked     refuse where a pinned package cannot be had\n"
-	"  --allow DIR  let the recipe read files below DIR too\n"
-	"  -q, --quiet  say nothing but errors and warnings\n"
-	"  -h, --help   this text\n"
+	"  --update           take the newest packages and renew the lock file\n"
+	"  --locked           refuse where a pinned package cannot be had\n"
+	"  --allow DIR        let the recipe read files below DIR too\n"
+	"  --older-than TIME  what has not been used for so long goes (30d)\n"
+	"  -n, --dry-run      only say what would go\n"
+	"  -q, --quiet        say nothing but errors and warnings\n"
+	"  -h, --help         this text\n"
 	"\n"
 	"The store is $XDG_CACHE_HOME/workunit, else ~/.cache/workunit. Packages come\n"
 	"from deb.debian.org or, where it is set, from $WU_DEBIAN_MIRROR.\n"
@@ -33,46 +43,17 @@ static const char help[] =
 
 struct base_arguments {
 	struct arguments common;
-	const char *verb, *name;
-	int update, locked;
+	const char *name;
+	int update, locked, dry_run;
+	uint64_t unused_ms;
 };
 
-static int read_arguments(int argc, char **argv, struct base_arguments *a, struct diag *d)
-{
-	enum { UPDATE = ARGUMENT_OWN, LOCKED };
-	static const struct option options[] = {
-		{"update", no_argument, NULL, UPDATE},
-		{"locked", no_argument, NULL, LOCKED},
-		ARGUMENT_COMMON,
-		{0},
-	};
-	int c, rc = 0;
-
-	while (rc == 0 && (c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
-		switch (c) {
-		case UPDATE:
-			a->update = 1;
-			break;
-		case LOCKED:
-			a->locked = 1;
-			break;
-		default:
-			rc = arguments_take(&a->common, c, optarg, help, d);
-		}
-	}
-	if (rc == 0 && optind == argc)
-		rc = diag_fail(d, "base: expected build, path or list");
-	if (rc == 0 && a->update && a->locked)
-		rc = diag_fail(d, "base: --update and --locked exclude each other");
-	if (rc == 0) {
-		a->verb = argv[optind++];
-		a->name = optind < argc ? argv[optind++] : NULL;
-		if (optind < argc)
-			rc = diag_fail(
-				d, "base: expected one base, found %s too", argv[optind]);
-	}
-	return rc;
-}
+/* One word after `wuc base`. */
+struct verb {
+	const char *name;
+	int takes_name;
+	int (*run)(struct base_arguments *a, struct diag *d); /* 0 or -1 */
+};
 
 /* "mini", or a path: with a slash or .lua at its end. */
 static struct base_reference reference_of(const char *name)
@@ -85,6 +66,16 @@ static struct base_reference reference_of(const char *name)
 		.kind = is_path ? BASE_PATH : BASE_NAME, .text = name};
 }
 
+static void print_outcome(
+	const struct base_arguments *a, const struct base *base, int find_only)
+{
+	if (find_only)
+		puts(base->folder);
+	else if (!a->common.quiet)
+		printf("base %s: %s %s\n", base->name,
+			base->built ? "built" : "up to date,", base->folder);
+}
+
 static int build_or_find(struct base_arguments *a, int find_only, struct diag *d)
 {
 	struct base_reference reference = reference_of(a->name);
@@ -93,62 +84,237 @@ static int build_or_find(struct base_arguments *a, int find_only, struct diag *d
 		.update = a->update,
 		.find_only = find_only,
 	};
-	struct recipe holder = {0};
-	const struct base_plan *plan;
+	struct chain chain;
 	struct base base;
 	int rc;
 
 	arguments_set_base_options(&a->common, &o);
-	plan = base_recipe_find(&reference, NULL, &a->common.recipe, &holder, d);
-	rc = plan ? base_build(plan, &o, &base, &holder.arena, d) : -1;
-
+	rc = chain_load(&chain, &reference, NULL, &a->common.recipe, d);
+	if (rc == 0)
+		rc = base_build(&chain, &o, &base, &chain.arena, d);
 	if (rc == 0 && !base.folder)
 		rc = diag_fail(d, "base %s: not in the store: wuc base build %s makes it",
 			base.name, a->name);
-	else if (rc == 0 && find_only)
-		puts(base.folder);
-	else if (rc == 0 && !a->common.quiet)
-		printf("base %s: %s %s\n", base.name,
-			base.built ? "built" : "up to date,", base.folder);
-	recipe_clear(&holder);
+	if (rc == 0)
+		print_outcome(a, &base, find_only);
+	chain_clear(&chain);
 	return rc;
 }
 
-static int print_base(const struct base *base, void *context)
+static int run_build(struct base_arguments *a, struct diag *d)
 {
-	(void)context;
-	printf("%-12s %.12s  %s\n", base->name, base->digest, base->folder);
+	return build_or_find(a, 0, d);
+}
+
+static int run_path(struct base_arguments *a, struct diag *d)
+{
+	return build_or_find(a, 1, d);
+}
+
+static uint64_t total_bytes(const struct base *base)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < base->file_count; i++)
+		bytes += base->files[i].size_bytes;
+	return bytes;
+}
+
+static int run_list(struct base_arguments *a, struct diag *d)
+{
+	char size[QUANTITY_TEXT];
+	struct bases b;
+	int rc = bases_read(&b, d);
+
+	(void)a;
+	for (size_t i = 0; rc == 0 && i < b.count; i++)
+		printf("%-14s %.12s %10s  %s\n", b.list[i].name, b.list[i].digest,
+			quantity_format_size(total_bytes(&b.list[i]), size),
+			b.list[i].folder);
+	bases_clear(&b);
+	return rc;
+}
+
+static int for_each_called(struct base_arguments *a,
+	int (*each)(
+		const struct base_arguments *a, const struct base *base, struct diag *d),
+	struct diag *d)
+{
+	struct bases b;
+	int rc = bases_read(&b, d), found = 0;
+
+	for (size_t i = 0; rc == 0 && i < b.count; i++)
+		if (bases_is_called(&b.list[i], a->name)) {
+			rc = each(a, &b.list[i], d);
+			found = 1;
+		}
+	if (rc == 0 && !found)
+		rc = diag_fail(d,
+			"base %s: not in the store (wuc base list says what is)",
+			a->name);
+	bases_clear(&b);
+	return rc;
+}
+
+static int show(const struct base_arguments *a, const struct base *base, struct diag *d)
+{
+	char size[QUANTITY_TEXT];
+
+	(void)a;
+	(void)d;
+	printf("%-12s %s\n%-12s %s\n%-12s %s\n", "name", base->name, "digest",
+		base->digest, "folder", base->folder);
+	if (*base->description)
+		printf("%-12s %s\n", "description", base->description);
+	printf("%-12s %s\n", "append", base->append);
+	for (size_t i = 0; i < base->command_count; i++)
+		printf("%-12s %s\n", i ? "" : "command", base->command[i]);
+	for (size_t i = 0; i < base->file_count; i++)
+		printf("%-12s %-10s %10s  %s\n", i ? "" : "files", base->files[i].name,
+			quantity_format_size(base->files[i].size_bytes, size),
+			base->files[i].sha256);
+	for (size_t i = 0; i < base->package_count; i++)
+		printf("%-12s %s %s\n", i ? "" : "packages", base->packages[i].name,
+			base->packages[i].version);
 	return 0;
 }
 
-static int run_verb(struct base_arguments *a, struct diag *d)
+static int run_show(struct base_arguments *a, struct diag *d)
 {
-	int is_build = strcmp(a->verb, "build") == 0,
-	    is_path = strcmp(a->verb, "path") == 0;
+	return for_each_called(a, show, d);
+}
 
-	if (strcmp(a->verb, "list") == 0 && !a->name)
-		return base_list(print_base, NULL, d) < 0 ? EXIT_FAILED : 0;
-	if ((is_build || is_path) && a->name)
-		return build_or_find(a, is_path, d) < 0 ? EXIT_FAILED : 0;
-	if (is_build || is_path)
-		diag_fail(d, "base %s: expected a base's name or recipe", a->verb);
-	else
-		diag_fail(d, "base: expected build NAME, path NAME or list, found %s",
-			a->verb);
-	diag_fail(d, "wuc base --help says how to use it");
-	return EXIT_USAGE;
+static int remove_one(
+	const struct base_arguments *a, const struct base *base, struct diag *d)
+{
+	if (bases_remove(base, d) < 0)
+		return -1;
+	if (!a->common.quiet)
+		printf("base %s: %.12s removed\n", base->name, base->digest);
+	return 0;
+}
+
+static int run_remove(struct base_arguments *a, struct diag *d)
+{
+	return for_each_called(a, remove_one, d);
+}
+
+static void print_garbage(void *context, const char *place, uint64_t bytes)
+{
+	const struct base_arguments *a = context;
+	char size[QUANTITY_TEXT];
+
+	if (!a->common.quiet)
+		printf("%10s  %s\n", quantity_format_size(bytes, size), place);
+}
+
+static int run_gc(struct base_arguments *a, struct diag *d)
+{
+	struct bases_garbage garbage;
+	char size[QUANTITY_TEXT];
+
+	if (bases_collect((int64_t)(a->unused_ms / 1000), a->dry_run, print_garbage, a,
+		    &garbage, d) < 0)
+		return -1;
+	if (!a->common.quiet)
+		printf("%zu %s, %s %s\n", garbage.count,
+			garbage.count == 1 ? "entry" : "entries",
+			quantity_format_size(garbage.bytes, size),
+			a->dry_run ? "to free" : "freed");
+	return 0;
+}
+
+static const struct verb verbs[] = {
+	{"build", 1, run_build},
+	{"list", 0, run_list},
+	{"show", 1, run_show},
+	{"path", 1, run_path},
+	{"remove", 1, run_remove},
+	{"gc", 0, run_gc},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Reads what stands behind the options. */
+static int read_words(int argc, char **argv, struct base_arguments *a,
+	const struct verb **verb, struct diag *d)
+{
+	static const char wanted[] = "build, list, show, path, remove or gc";
+
+	if (optind == argc)
+		return diag_fail(d, "base: expected %s", wanted);
+	*verb = find_verb(argv[optind]);
+	if (!*verb)
+		return diag_fail(d, "base: expected %s, found %s", wanted, argv[optind]);
+	optind++;
+	if ((*verb)->takes_name && optind == argc)
+		return diag_fail(
+			d, "base %s: expected a base's name or recipe", (*verb)->name);
+	if ((*verb)->takes_name)
+		a->name = argv[optind++];
+	if (optind < argc)
+		return diag_fail(d, "base %s: expected %s, found %s too", (*verb)->name,
+			(*verb)->takes_name ? "one base" : "nothing more", argv[optind]);
+	return 0;
+}
+
+static int read_arguments(int argc, char **argv, struct base_arguments *a,
+	const struct verb **verb, struct diag *d)
+{
+	enum { UPDATE = ARGUMENT_OWN, LOCKED, OLDER_THAN };
+	static const struct option options[] = {
+		{"update", no_argument, NULL, UPDATE},
+		{"locked", no_argument, NULL, LOCKED},
+		{"older-than", required_argument, NULL, OLDER_THAN},
+		{"dry-run", no_argument, NULL, 'n'},
+		ARGUMENT_COMMON,
+		{0},
+	};
+	int c, rc = 0;
+
+	while (rc == 0 && (c = getopt_long(argc, argv, "nqh", options, NULL)) != -1) {
+		switch (c) {
+		case UPDATE:
+			a->update = 1;
+			break;
+		case LOCKED:
+			a->locked = 1;
+			break;
+		case OLDER_THAN:
+			if (quantity_parse_time(optarg, &a->unused_ms) < 0)
+				rc = diag_fail(d,
+					"--older-than: expected a time such as 30d, found %s",
+					optarg);
+			break;
+		case 'n':
+			a->dry_run = 1;
+			break;
+		default:
+			rc = arguments_take(&a->common, c, optarg, help, d);
+		}
+	}
+	if (rc == 0 && a->update && a->locked)
+		rc = diag_fail(d, "base: --update and --locked exclude each other");
+	return rc == 0 ? read_words(argc, argv, a, verb, d) : rc;
 }
 
 int command_base(int argc, char **argv, struct diag *d)
 {
-	struct base_arguments a = {0};
+	struct base_arguments a = {.unused_ms = UNUSED_DEFAULT_MS};
+	const struct verb *verb = NULL;
 	int rc = arguments_begin(&a.common, d);
 
 	if (rc == 0)
-		rc = read_arguments(argc, argv, &a, d);
+		rc = read_arguments(argc, argv, &a, &verb, d);
 	if (rc != 0)
 		return arguments_stop(&a.common, rc, "wuc base", d);
-	rc = run_verb(&a, d);
+	rc = verb->run(&a, d) < 0 ? EXIT_FAILED : 0;
 	arguments_end(&a.common);
 	return rc;
 }

@@ -7,7 +7,7 @@
 
 #include "arguments.h"
 #include "base.h"
-#include "base_recipe.h"
+#include "chain.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
@@ -122,23 +122,14 @@ static int read_arguments(
 	return rc;
 }
 
-/* Finds or builds a base by its plan; strings live in the arena. */
-static int make_base(struct build_arguments *a, const struct base_plan *plan,
-	struct arena *arena, struct base *base, struct diag *d)
+/* Finds or builds a base; strings live in the chain's arena. */
+static int make_base(
+	struct build_arguments *a, struct chain *chain, struct base *base, struct diag *d)
 {
 	struct base_options o = {.locked = a->locked, .find_only = a->dry_run};
 
 	arguments_set_base_options(&a->common, &o);
-	return base_build(plan, &o, base, arena, d);
-}
-
-static int make_units_base(struct build_arguments *a, const struct plan *plan,
-	struct recipe *holder, struct base *base, struct diag *d)
-{
-	const struct base_plan *base_plan = base_recipe_find(
-		&plan->base, plan->recipe_path, &a->common.recipe, holder, d);
-
-	return base_plan ? make_base(a, base_plan, &holder->arena, base, d) : -1;
+	return base_build(chain, &o, base, &chain->arena, d);
 }
 
 static void add_inputs(struct arena *arena, const char ***list, size_t *count,
@@ -155,11 +146,10 @@ static void add_inputs(struct arena *arena, const char ***list, size_t *count,
 	*count += more_count;
 }
 
-/* Everything that was read: the recipe, what it includes, the base's recipe, the files.
- */
+/* Everything that was read: the recipe, what it includes, the base's recipes, files. */
 static int write_depfile(const struct build_arguments *a, const char *folder,
-	const struct recipe *recipe, const struct recipe *base_recipe,
-	const struct base *base, const struct unit_report *report, struct diag *d)
+	const struct recipe *recipe, const struct base *base,
+	const struct unit_report *report, struct diag *d)
 {
 	struct arena arena = {0};
 	const char **list = NULL;
@@ -172,7 +162,6 @@ static int write_depfile(const struct build_arguments *a, const char *folder,
 	if (!target)
 		target = arena_printf(&arena, "%s/" WU_MANIFEST, folder);
 	add_inputs(&arena, &list, &count, recipe->inputs, recipe->input_count);
-	add_inputs(&arena, &list, &count, base_recipe->inputs, base_recipe->input_count);
 	add_inputs(&arena, &list, &count, base->inputs, base->input_count);
 	add_inputs(&arena, &list, &count, report->inputs, report->input_count);
 	rc = depfile_write(path, target, list, count, a->phony, d);
@@ -213,8 +202,8 @@ static void print_report(const struct build_arguments *a, const struct plan *pla
 			report->kept);
 }
 
-static int build_unit(struct build_arguments *a, const struct recipe *recipe,
-	struct recipe *base_recipe, struct diag *d)
+static int build_unit(
+	struct build_arguments *a, const struct recipe *recipe, struct diag *d)
 {
 	const struct plan *plan = recipe->unit;
 	struct unit_options o = {
@@ -229,36 +218,44 @@ static int build_unit(struct build_arguments *a, const struct recipe *recipe,
 	char *folder = a->folder ? memory_strdup(a->folder)
 				 : memory_printf("units/%s", plan->name);
 	struct unit_report report = {0};
+	struct chain chain;
 	struct base base;
-	int rc = make_units_base(a, plan, base_recipe, &base, d);
+	int rc = chain_load(&chain, &plan->base, plan->recipe_path, &a->common.recipe, d);
 
+	if (rc == 0)
+		rc = make_base(a, &chain, &base, d);
 	if (rc == 0)
 		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
 	if (rc == 0 && a->depfile && !a->dry_run)
-		rc = write_depfile(a, folder, recipe, base_recipe, &base, &report, d);
+		rc = write_depfile(a, folder, recipe, &base, &report, d);
 	if (rc == 0)
 		print_report(a, plan, &base, folder, &report);
 	unit_report_clear(&report);
+	chain_clear(&chain);
 	free(folder);
 	return rc;
 }
 
-static int build_base(struct build_arguments *a, struct recipe *recipe, struct diag *d)
+static int build_base(
+	struct build_arguments *a, const struct recipe *recipe, struct diag *d)
 {
+	struct chain chain;
 	struct base base;
+	int rc = chain_load_below(&chain, recipe->base, &a->common.recipe, d);
 
-	if (make_base(a, recipe->base, &recipe->arena, &base, d) < 0)
-		return -1;
-	if (!a->common.quiet)
+	if (rc == 0)
+		rc = make_base(a, &chain, &base, d);
+	if (rc == 0 && !a->common.quiet)
 		printf("base %s %s: %s\n", base.name, base.digest,
 			base.folder ? base.folder : "to be built");
-	return 0;
+	chain_clear(&chain);
+	return rc;
 }
 
 int command_build(int argc, char **argv, struct diag *d)
 {
 	struct build_arguments a = {0};
-	struct recipe recipe = {0}, base_recipe = {0};
+	struct recipe recipe = {0};
 	int rc = arguments_begin(&a.common, d);
 
 	clock_gettime(CLOCK_REALTIME, &a.started);
@@ -269,9 +266,8 @@ int command_build(int argc, char **argv, struct diag *d)
 	rc = recipe_load(&recipe, a.recipe, &a.common.recipe, d);
 	text_print_lines(recipe.notes.bytes, recipe.notes.size, stderr);
 	if (rc == 0)
-		rc = recipe.unit ? build_unit(&a, &recipe, &base_recipe, d)
+		rc = recipe.unit ? build_unit(&a, &recipe, d)
 				 : build_base(&a, &recipe, d);
-	recipe_clear(&base_recipe);
 	recipe_clear(&recipe);
 	arguments_end(&a.common);
 	return rc < 0 ? EXIT_FAILED : 0;

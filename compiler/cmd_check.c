@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "arguments.h"
-#include "base_recipe.h"
+#include "chain.h"
 #include "command.h"
 #include "common/quantity.h"
 #include "common/text.h"
@@ -80,19 +80,31 @@ static int check_unit(
 	const struct check_arguments *a, const struct plan *p, struct diag *d)
 {
 	struct totals totals = {0};
-	struct recipe holder = {0};
+	struct chain chain;
 	char size[QUANTITY_TEXT];
 	int rc = check_files(a, p, &totals, d);
 
-	if (!base_recipe_find(&p->base, p->recipe_path, &a->common.recipe, &holder, d))
+	if (chain_load(&chain, &p->base, p->recipe_path, &a->common.recipe, d) < 0)
 		rc = -1;
-	recipe_clear(&holder);
+	chain_clear(&chain);
 	if (rc == 0 && !a->common.quiet)
 		printf("%s: unit %s is good: %zu instance%s, %zu file%s of %s\n",
 			a->recipe, p->name, p->sweep.instance_count,
 			p->sweep.instance_count == 1 ? "" : "s", totals.files,
 			totals.files == 1 ? "" : "s",
 			quantity_format_size(totals.bytes, size));
+	return rc;
+}
+
+static int check_base(
+	const struct check_arguments *a, const struct base_plan *p, struct diag *d)
+{
+	struct chain chain;
+	int rc = chain_load_below(&chain, p, &a->common.recipe, d);
+
+	chain_clear(&chain);
+	if (rc == 0 && !a->common.quiet)
+		printf("%s: base %s is good\n", a->recipe, p->name);
 	return rc;
 }
 
@@ -110,8 +122,8 @@ int command_check(int argc, char **argv, struct diag *d)
 	text_print_lines(recipe.notes.bytes, recipe.notes.size, stderr);
 	if (rc == 0 && recipe.unit)
 		rc = check_unit(&a, recipe.unit, d);
-	else if (rc == 0 && !a.common.quiet)
-		printf("%s: base %s is good\n", a.recipe, recipe.base->name);
+	else if (rc == 0)
+		rc = check_base(&a, recipe.base, d);
 	recipe_clear(&recipe);
 	arguments_end(&a.common);
 	return rc < 0 ? EXIT_FAILED : 0;

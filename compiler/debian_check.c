@@ -80,7 +80,9 @@ static int read_layer(struct archive *tar, int fd, struct buffer *status)
 	if (archive_read_support_format_tar(tar) != ARCHIVE_OK ||
 		archive_read_open_fd(tar, fd, BLOCK_BYTES) != ARCHIVE_OK)
 		return -1;
-	while ((rc = archive_read_next_header(tar, &e)) == ARCHIVE_OK) {
+	/* It warns of names that are no text in this locale. */
+	while ((rc = archive_read_next_header(tar, &e)) == ARCHIVE_OK ||
+		rc == ARCHIVE_WARN) {
 		const char *path = archive_entry_pathname(e);
 
 		if (path && strcmp(path, STATUS) == 0 && !status->bytes &&

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base_recipe.h"
 #include "common/file.h"
 #include "package.h"
 #include "place.h"
@@ -63,21 +64,7 @@ void agent_clear(struct agent *g)
 	*g = (struct agent){0};
 }
 
-/* The folder of the recipe, absolute, links resolved; the caller frees. */
-static char *recipe_folder(const struct base_plan *plan, struct diag *d)
-{
-	char *real = realpath(plan->recipe_path, NULL);
-	char *slash = real ? strrchr(real, '/') : NULL;
-
-	if (!real) {
-		diag_fail_errno(d, "%s", plan->recipe_path);
-		return NULL;
-	}
-	slash[slash == real ? 1 : 0] = '\0';
-	return real;
-}
-
-static int scan_own(struct tree *t, const struct base_plan *plan,
+int initrd_add_files(struct tree *t, const struct base_plan *plan,
 	const struct base_options *o, struct diag *d)
 {
 	/* In the tree's arena: nodes point at the items that they come from. */
@@ -87,28 +74,30 @@ static int scan_own(struct tree *t, const struct base_plan *plan,
 	struct scan_options scan = {.allowed = o->allowed,
 		.allowed_count = o->allowed_count,
 		.keep_special_modes = 1};
-	char *folder = recipe_folder(plan, d);
-	int rc;
 
-	if (!folder)
+	scan.folder = base_recipe_folder(plan, &t->arena, d);
+	if (!scan.folder)
 		return -1;
 	for (size_t i = 0; i < plan->initrd.count; i++) {
 		if (plan->initrd.list[i].kind != ITEM_PACKAGE_FILE)
 			own[items.count++] = plan->initrd.list[i];
 	}
-	scan.folder = folder;
-	rc = scan_items(t, "", &items, &scan, d);
-	free(folder);
-	return rc;
+	return scan_items(t, "", &items, &scan, d);
 }
 
-int initrd_add_files(struct tree *t, const struct base_plan *plan,
-	const struct base_options *o, const struct agent *g, struct diag *d)
+int initrd_add_agent(struct tree *t, const struct agent *g, const struct base_plan *plan,
+	struct diag *d)
 {
-	if (scan_own(t, plan, o, d) < 0)
-		return -1;
 	return tree_add_text(t, "init", g->bytes, g->size, 0755, &plan->place, d) ? 0
 										  : -1;
+}
+
+int initrd_add_text(struct tree *t, const char *path, const struct buffer *text,
+	const struct base_plan *plan, struct diag *d)
+{
+	char *bytes = arena_memdup(&t->arena, text->bytes, text->size);
+
+	return tree_add_text(t, path, bytes, text->size, 0644, &plan->place, d) ? 0 : -1;
 }
 
 /* One package on its way into the tree. */
@@ -337,16 +326,6 @@ static int add_driver(struct loading *l, const char *name, const struct order *a
 	return add_modules(l, &order, always, text);
 }
 
-static int add_list(struct loading *l, const char *path, const struct buffer *text)
-{
-	char *bytes = arena_memdup(&l->tree->arena, text->bytes, text->size);
-
-	return tree_add_text(
-		       l->tree, path, bytes, text->size, 0644, &l->plan->place, l->diag)
-		       ? 0
-		       : -1;
-}
-
 static int add_drivers(struct loading *l, const struct order *always)
 {
 	CLEANUP(buffer_clear) struct buffer text = {0};
@@ -356,7 +335,9 @@ static int add_drivers(struct loading *l, const struct order *always)
 		if (add_driver(l, l->plan->drivers[i], always, &text) < 0)
 			return -1;
 	}
-	return text.size > 0 ? add_list(l, "etc/drivers", &text) : 0;
+	return text.size > 0
+		       ? initrd_add_text(l->tree, "etc/drivers", &text, l->plan, l->diag)
+		       : 0;
 }
 
 int initrd_add_modules(
@@ -369,7 +350,7 @@ int initrd_add_modules(
 	buffer_add(&text, "", 0);
 	if (find_order(&l, plan->modules, plan->module_count, &always) < 0 ||
 		add_modules(&l, &always, NULL, &text) < 0 ||
-		add_list(&l, "etc/modules", &text) < 0)
+		initrd_add_text(t, "etc/modules", &text, plan, d) < 0)
 		return -1;
 	return add_drivers(&l, &always);
 }

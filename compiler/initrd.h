@@ -22,9 +22,15 @@ struct agent {
 int agent_read(struct agent *g, struct diag *d);
 void agent_clear(struct agent *g);
 
-/* Adds all that needs no package: the recipe's own items, and the agent as /init. */
+/* Adds the plan's own items that need no package. */
 int initrd_add_files(struct tree *t, const struct base_plan *plan,
-	const struct base_options *o, const struct agent *g, struct diag *d);
+	const struct base_options *o, struct diag *d);
+/* Adds the agent as /init; g must outlive the tree. */
+int initrd_add_agent(struct tree *t, const struct agent *g, const struct base_plan *plan,
+	struct diag *d);
+/* Adds a file with this text, copied. */
+int initrd_add_text(struct tree *t, const char *path, const struct buffer *text,
+	const struct base_plan *plan, struct diag *d);
 
 /* Adds the items that are members of packages; supply_fetch() came before. */
 int initrd_add_members(

@@ -27,10 +27,8 @@ static json_t *describe_files(const struct base_file *files, size_t count)
 	return all;
 }
 
-static json_t *describe_packages(const struct lock *packages)
+static void describe_packages(json_t *all, const struct lock *packages)
 {
-	json_t *all = json_array();
-
 	for (size_t i = 0; i < packages->count; i++) {
 		const struct pin *pin = &packages->pins[i];
 
@@ -39,21 +37,43 @@ static json_t *describe_packages(const struct lock *packages)
 				     "version", pin->version, "architecture",
 				     pin->architecture, "sha256", pin->sha256));
 	}
+}
+
+static json_t *describe_all_packages(const struct record_parts *parts)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < parts->lock_count; i++)
+		describe_packages(all, &parts->locks[i]);
 	return all;
 }
 
-/* The text, which the caller frees, or NULL. */
-static char *describe(const struct base_plan *plan, const struct lock *packages,
-	const struct base_file *files, size_t file_count)
+static void describe_command(json_t *root, const struct record_parts *parts)
 {
+	json_t *words = json_array();
+
+	for (size_t i = 0; i < parts->command_count; i++)
+		json_array_append_new(words, json_string(parts->command[i]));
+	if (parts->command_count > 0)
+		json_object_set(root, "command", words);
+	json_decref(words);
+}
+
+/* The text, which the caller frees, or NULL. */
+static char *describe(const struct record_parts *parts)
+{
+	const struct base_plan *plan = parts->plan;
 	json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:o, s:o}", "format",
 		FORMAT, "version", VERSION, "name", plan->name, "description",
 		plan->description ? plan->description : "", "append",
 		plan->append ? plan->append : "", "epoch", (json_int_t)plan->epoch,
-		"files", describe_files(files, file_count), "packages",
-		describe_packages(packages));
-	char *text = root ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2)) : NULL;
+		"files", describe_files(parts->files, parts->file_count), "packages",
+		describe_all_packages(parts));
+	char *text;
 
+	if (root)
+		describe_command(root, parts);
+	text = root ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	return text;
 }
@@ -70,16 +90,15 @@ static int write_synced(int dirfd, const char *text, size_t size, struct diag *d
 	return 0;
 }
 
-int record_write(int dirfd, const struct base_plan *plan, const struct lock *packages,
-	const struct base_file *files, size_t file_count, char digest[DIGEST_HEX],
+int record_write(int dirfd, const struct record_parts *parts, char digest[DIGEST_HEX],
 	struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer text = {0};
-	char *json = describe(plan, packages, files, file_count);
+	char *json = describe(parts);
 
 	if (!json)
-		return place_fail(
-			d, &plan->place, "expected a name and a description in UTF-8");
+		return place_fail(d, &parts->plan->place,
+			"expected a name and a description in UTF-8");
 	buffer_printf(&text, "%s\n", json);
 	free(json);
 	digest_of_bytes(text.bytes, text.size, digest);
@@ -129,20 +148,69 @@ static int read_files(
 	return 0;
 }
 
+static int fail_record(const char *folder, struct diag *d)
+{
+	return diag_fail(d, "%s/" RECORD_NAME ": not the record of a base", folder);
+}
+
+static int read_command(json_t *words, const char *folder, struct base *base,
+	struct arena *a, struct diag *d)
+{
+	const char **list = arena_alloc(a, (json_array_size(words) + 1) * sizeof(*list));
+	json_t *word;
+	size_t i;
+
+	json_array_foreach(words, i, word)
+	{
+		if (!json_is_string(word))
+			return diag_fail(d,
+				"%s/" RECORD_NAME ": not the record of a base", folder);
+		list[base->command_count++] = arena_strdup(a, json_string_value(word));
+	}
+	base->command = list;
+	return 0;
+}
+
+static int read_packages(json_t *all, const char *folder, struct base *base,
+	struct arena *a, struct diag *d)
+{
+	struct base_package *list =
+		arena_alloc(a, (json_array_size(all) + 1) * sizeof(*list));
+	const char *name, *version;
+	json_t *package;
+	size_t i;
+
+	json_array_foreach(all, i, package)
+	{
+		if (json_unpack(package, "{s:s, s:s}", "name", &name, "version",
+			    &version) < 0)
+			return fail_record(folder, d);
+		list[i].name = arena_strdup(a, name);
+		list[i].version = arena_strdup(a, version);
+	}
+	base->packages = list;
+	base->package_count = json_array_size(all);
+	return 0;
+}
+
 static int read_fields(json_t *root, const char *folder, struct base *base,
 	struct arena *a, struct diag *d)
 {
-	const char *format, *name, *append;
+	const char *format, *name, *append, *description = "";
 	int version;
 
-	if (json_unpack(root, "{s:s, s:i, s:s, s:s}", "format", &format, "version",
-		    &version, "name", &name, "append", &append) < 0 ||
+	if (json_unpack(root, "{s:s, s:i, s:s, s:s, s?s}", "format", &format, "version",
+		    &version, "name", &name, "append", &append, "description",
+		    &description) < 0 ||
 		strcmp(format, FORMAT) != 0 || version != VERSION)
-		return diag_fail(
-			d, "%s/" RECORD_NAME ": not the record of a base", folder);
+		return fail_record(folder, d);
 	base->name = arena_strdup(a, name);
 	base->append = arena_strdup(a, append);
-	return 0;
+	base->description = arena_strdup(a, description);
+	return read_command(json_object_get(root, "command"), folder, base, a, d) < 0
+		       ? -1
+		       : read_packages(
+				 json_object_get(root, "packages"), folder, base, a, d);
 }
 
 static int read_record(int dirfd, const char *folder, const char *digest,

@@ -9,9 +9,19 @@
 
 #define RECORD_NAME "base.json"
 
+/* What goes into it. */
+struct record_parts {
+	const struct base_plan *plan; /* its name, description, append, epoch */
+	const struct lock *locks;
+	size_t lock_count;
+	const struct base_file *files;
+	size_t file_count;
+	const char *const *command;
+	size_t command_count;
+};
+
 /* Writes base.json into the folder, mode 0444, synced, and gives its digest. */
-int record_write(int dirfd, const struct base_plan *plan, const struct lock *packages,
-	const struct base_file *files, size_t file_count, char digest[DIGEST_HEX],
+int record_write(int dirfd, const struct record_parts *parts, char digest[DIGEST_HEX],
 	struct diag *d);
 
 /* Reads bases/DIGEST of the store: its record must have that digest and its files their

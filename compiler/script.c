@@ -8,16 +8,33 @@
 
 #define SETTINGS "@SETTINGS@\n"
 
-static void add_setting(struct buffer *b, const char *name, const char *value)
+static void add_quoted(struct buffer *b, const char *word)
 {
-	buffer_printf(b, "%s='", name);
-	for (const char *p = value; *p; p++) {
+	buffer_add_text(b, "'");
+	for (const char *p = word; *p; p++) {
 		if (*p == '\'')
 			buffer_add_text(b, "'\\''");
 		else
 			buffer_add(b, p, 1);
 	}
-	buffer_add_text(b, "'\n");
+	buffer_add_text(b, "'");
+}
+
+void script_render_command(struct buffer *b, const char *const *words, size_t count)
+{
+	buffer_add_text(b, "#!/bin/sh\nexec");
+	for (size_t i = 0; i < count; i++) {
+		buffer_add_text(b, " ");
+		add_quoted(b, words[i]);
+	}
+	buffer_add_text(b, "\n");
+}
+
+static void add_setting(struct buffer *b, const char *name, const char *value)
+{
+	buffer_printf(b, "%s=", name);
+	add_quoted(b, value);
+	buffer_add_text(b, "\n");
 }
 
 static void add_number(struct buffer *b, const char *name, uint64_t value)

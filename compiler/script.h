@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* script: a unit's run.sh, from the template that the binary carries. */
+/* script: a unit's run.sh, from the template that the binary carries; a launching script.
+ */
 #ifndef COMPILER_SCRIPT_H
 #define COMPILER_SCRIPT_H
 
@@ -10,5 +11,7 @@
  * whether the base has a root disk. */
 void script_render(
 	struct buffer *b, const struct plan *p, const char *append, int has_root);
+/* Appends a launching script that becomes the program that the words call. */
+void script_render_command(struct buffer *b, const char *const *words, size_t count);
 
 #endif

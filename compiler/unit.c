@@ -16,6 +16,7 @@
 #include "listing.h"
 #include "manifest.h"
 #include "params.h"
+#include "place.h"
 #include "reasons.h"
 #include "runtime/unit.h"
 #include "script.h"
@@ -548,6 +549,30 @@ static int build(struct build *b, const char *path, struct diag *d)
 	return b->options->dry_run ? 0 : make_unit(b, d);
 }
 
+/* A unit without a command runs what its base brings. Not built yet (a dry run), that is
+ * not known. */
+static int complete_plan(struct build *b, struct plan *p, struct diag *d)
+{
+	struct script *script = arena_alloc(&b->arena, sizeof(*script));
+	struct buffer text = {0};
+
+	*p = *b->plan;
+	b->plan = p;
+	if (p->script_count > 0 || !b->base->folder)
+		return 0;
+	if (b->base->command_count == 0)
+		return place_fail(d, &p->place,
+			"expected a command, found nothing (command = \"…\"), and the base "
+			"%s brings none",
+			b->base->name);
+	script_render_command(&text, b->base->command, b->base->command_count);
+	*script = (struct script){"10-main", arena_strdup(&b->arena, text.bytes)};
+	buffer_clear(&text);
+	p->scripts = script;
+	p->script_count = 1;
+	return 0;
+}
+
 int unit_build(const struct plan *plan, const char *recipe_sha256,
 	const struct base *base, const char *path, const struct unit_options *o,
 	struct unit_report *report, struct diag *d)
@@ -562,10 +587,13 @@ int unit_build(const struct plan *plan, const char *recipe_sha256,
 		.disks = {.fd = -1},
 		.workdir = WORKDIR_NONE,
 	};
+	struct plan complete;
 	int rc;
 
 	*report = (struct unit_report){0};
-	rc = build(&b, path, d);
+	rc = complete_plan(&b, &complete, d);
+	if (rc == 0)
+		rc = build(&b, path, d);
 	if (rc == 0 && !o->dry_run)
 		known_save(&b.known, &b.tree, &o->started);
 	if (b.workdir.fd >= 0)

@@ -403,7 +403,7 @@ assert_store_clean() {
 	mkdir -p "$STORE/bases/$(printf '%064d' 1)" "$STORE/bases/other"
 	run -0 "$WUC" base list
 	assert_equal "${#lines[@]}" 1
-	assert_output --regexp "^mini +[0-9a-f]{12} +$STORE/bases/"
+	assert_output --regexp "^mini +[0-9a-f]{12} +[0-9.]+ MiB +$STORE/bases/"
 }
 
 @test "base: no mount, no loop device, no setuid program" {

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "root.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "account.h"
+#include "archive.h"
+#include "base_recipe.h"
+#include "common/file.h"
+#include "ext4.h"
+#include "host.h"
+#include "place.h"
+#include "runtime/unit.h"
+#include "scan.h"
+#include "stream.h"
+
+#define KEEP_ALL (KEEP_MODES | KEEP_OWNERS | KEEP_TIMES | KEEP_XATTRS | KEEP_DEVICES)
+#define EXECUTABLES "/app/bin:" /* what scripts find before all else */
+
+static const struct base_plan *plan_at(const struct root *r, size_t i)
+{
+	return r->chain->plans[i];
+}
+
+static const struct base_plan *lowest(const struct root *r)
+{
+	return plan_at(r, r->chain->root);
+}
+
+static void add_input(struct root *r, const char *path)
+{
+	const char **grown = arena_alloc(r->arena, (r->input_count + 1) * sizeof(*grown));
+
+	if (r->input_count > 0)
+		memcpy(grown, r->inputs, r->input_count * sizeof(*grown));
+	grown[r->input_count++] = arena_strdup(r->arena, path);
+	r->inputs = grown;
+}
+
+/* What the recipe of a plan may read. */
+static int set_scan_options(struct root *r, const struct base_plan *plan,
+	struct scan_options *o, struct diag *d)
+{
+	*o = (struct scan_options){
+		.folder = base_recipe_folder(plan, r->arena, d),
+		.allowed = r->options->allowed,
+		.allowed_count = r->options->allowed_count,
+		.keep_special_modes = 1,
+	};
+	return o->folder ? 0 : -1;
+}
+
+static int scan(struct root *r, struct tree *t, const struct base_plan *plan,
+	const struct items *items, struct diag *d)
+{
+	struct scan_options o;
+
+	if (set_scan_options(r, plan, &o, d) < 0)
+		return -1;
+	return scan_items(t, "", items, &o, d);
+}
+
+/* The host path that a recipe's words mean, links resolved, in the arena; NULL with a
+ * message. */
+static const char *resolve(struct root *r, const struct base_plan *plan,
+	const struct item *item, const char *wanted, struct diag *d)
+{
+	struct scan_options o;
+	struct host h = {.options = &o, .item = item, .diag = d};
+	const char *path = NULL;
+
+	if (set_scan_options(r, plan, &o, d) < 0)
+		return NULL;
+	path = item->source[0] == '/'
+		       ? item->source
+		       : arena_printf(r->arena, "%s/%s", o.folder, item->source);
+	path = host_open(&h) < 0 ? NULL : host_resolve(&h, wanted, path, item->source);
+	path = path ? arena_strdup(r->arena, path) : NULL;
+	host_close(&h);
+	return path;
+}
+
+/* A folder's owners are whoever unpacked it here: they are not kept unless asked for. */
+static int describe_content(
+	struct root *r, const struct item *given, struct item *item, struct diag *d)
+{
+	const char *path;
+	struct stat st;
+
+	*item = *given;
+	if (item->kind == ITEM_PATH && !strpbrk(item->source, "*?[")) {
+		path = resolve(r, lowest(r), item, "a folder or an archive", d);
+		if (!path)
+			return -1;
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			item->kind = ITEM_ARCHIVE;
+	}
+	if (!item->keep)
+		item->keep =
+			item->kind == ITEM_ARCHIVE ? KEEP_ALL : KEEP_ALL & ~KEEP_OWNERS;
+	return 0;
+}
+
+/* The folders and archives, described, in the arena. */
+static int describe_contents(struct root *r, struct items *items, struct diag *d)
+{
+	const struct items *given = &lowest(r)->contents;
+	struct item *list = arena_alloc(r->arena, (given->count + 1) * sizeof(*list));
+
+	*items = (struct items){.list = list, .count = given->count};
+	for (size_t i = 0; i < given->count; i++)
+		if (describe_content(r, &given->list[i], &list[i], d) < 0)
+			return -1;
+	return 0;
+}
+
+/* Archives count by their own digests: nothing has to be unpacked to know the key. */
+static int note_archive(struct root *r, const struct item *item, struct diag *d)
+{
+	const char *path = resolve(r, lowest(r), item, "an archive", d);
+	char sha256[DIGEST_HEX];
+	uint64_t size;
+
+	if (!path || digest_of_file(AT_FDCWD, path, sha256, &size, d) < 0)
+		return -1;
+	buffer_printf(&r->sources, "archive %s mode %d keep %u strip %u to %s\n", sha256,
+		item->mode, item->keep, item->strip, item->dest);
+	add_input(r, path);
+	return 0;
+}
+
+static int note_contents(struct root *r, struct tree *listed, struct diag *d)
+{
+	struct items items, folder = {.count = 1};
+
+	if (describe_contents(r, &items, d) < 0)
+		return -1;
+	for (size_t i = 0; i < items.count; i++) {
+		folder.list = &items.list[i];
+		if (items.list[i].kind == ITEM_ARCHIVE
+				? note_archive(r, &items.list[i], d) < 0
+				: scan(r, listed, lowest(r), &folder, d) < 0)
+			return -1;
+		buffer_printf(&r->sources, "then\n");
+	}
+	return 0;
+}
+
+/* What folders and files hold, as it would lie on the disk. */
+static int note_files(struct root *r, struct diag *d)
+{
+	struct tree listed;
+	int rc = 0;
+
+	tree_init(&listed, r->chain->boot.epoch);
+	listed.replaces = 1;
+	if (lowest(r)->root == ROOT_ITEMS)
+		rc = note_contents(r, &listed, d);
+	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
+		rc = scan(r, &listed, plan_at(r, i), &plan_at(r, i)->files, d);
+	tree_finish(&listed);
+	if (rc == 0)
+		rc = stream_files(&listed, &(struct stream_options){0}, NULL, d);
+	if (rc == 0)
+		tree_list_text(&listed, &r->sources);
+	for (size_t i = 0; i < listed.input_count; i++)
+		add_input(r, listed.inputs[i]);
+	tree_clear(&listed);
+	return rc;
+}
+
+static int pin_packages(struct root *r, struct diag *d)
+{
+	for (size_t i = r->chain->root; i < r->chain->count; i++) {
+		struct debian_layer *below = r->layer;
+
+		if (plan_at(r, i)->root != ROOT_PACKAGES)
+			continue;
+		r->layer = arena_alloc(r->arena, sizeof(*r->layer));
+		if (debian_pin(&r->supplies[i], below, r->layer, d) < 0)
+			return -1;
+	}
+	buffer_printf(&r->sources, "packages %s\n", r->layer->key);
+	return 0;
+}
+
+/* "PATH[:TAG]": a file of that whole name comes first. NULL: there is no tag. */
+static const char *split_tag(
+	struct root *r, const struct base_plan *plan, struct item *item, struct diag *d)
+{
+	const char *folder = base_recipe_folder(plan, r->arena, d);
+	const char *whole =
+		plan->image[0] == '/' || !folder
+			? plan->image
+			: arena_printf(r->arena, "%s/%s", folder, plan->image);
+	const char *colon = strrchr(plan->image, ':');
+
+	item->source = plan->image;
+	if (!colon || strchr(colon, '/') || access(whole, F_OK) == 0)
+		return NULL;
+	item->source = arena_memdup(r->arena, plan->image, (size_t)(colon - plan->image));
+	return colon + 1;
+}
+
+static int open_image(struct root *r, struct diag *d)
+{
+	const struct base_plan *plan = lowest(r);
+	struct item item = {.place = plan->place};
+	const char *tag = split_tag(r, plan, &item, d);
+	const char *path = resolve(r, plan, &item, "a container image", d);
+
+	if (!path || oci_open(&r->image, path, tag, item.source, &plan->place, r->arena,
+			     d) < 0)
+		return -1;
+	add_input(r, path);
+	buffer_printf(&r->sources, "image %s\n", r->image.digest);
+	return 0;
+}
+
+int root_open(struct root *r, const struct chain *c, struct supply *supplies,
+	const struct base_options *o, struct arena *a, struct diag *d)
+{
+	int rc = 0;
+
+	*r = (struct root){.chain = c, .supplies = supplies, .options = o, .arena = a};
+	buffer_printf(&r->sources, "ext4 %d\n", EXT4_WRITER_VERSION);
+	if (lowest(r)->root == ROOT_PACKAGES)
+		rc = pin_packages(r, d);
+	else if (lowest(r)->root == ROOT_IMAGE)
+		rc = open_image(r, d);
+	return rc == 0 ? note_files(r, d) : -1;
+}
+
+void root_close(struct root *r)
+{
+	if (r->image.layers)
+		oci_close(&r->image);
+	buffer_clear(&r->sources);
+}
+
+static int add_packages(struct root *r, struct tree *t, struct diag *d)
+{
+	static const struct item item = {
+		.kind = ITEM_ARCHIVE, .mode = -1, .keep = KEEP_ALL};
+	const char *place, *path;
+
+	if (debian_build(r->layer, d) < 0)
+		return -1;
+	place = debian_place(r->layer, r->arena);
+	path = arena_printf(r->arena, "%s/%s", r->supplies[0].store->path, place);
+	return archive_add(t, "", path, place, &item, 1, d);
+}
+
+static int add_contents(struct root *r, struct tree *t, struct diag *d)
+{
+	struct items items;
+
+	if (describe_contents(r, &items, d) < 0)
+		return -1;
+	return scan(r, t, lowest(r), &items, d);
+}
+
+static int fill(struct root *r, struct tree *t, struct diag *d)
+{
+	const struct base_plan *plan = lowest(r);
+	int rc;
+
+	if (plan->root == ROOT_PACKAGES)
+		rc = add_packages(r, t, d);
+	else if (plan->root == ROOT_IMAGE)
+		rc = oci_add_layers(&r->image, t, &plan->place, d);
+	else
+		rc = add_contents(r, t, d);
+	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
+		rc = scan(r, t, plan_at(r, i), &plan_at(r, i)->files, d);
+	return rc;
+}
+
+static int tell_user(struct root *r, struct tree *t, struct buffer *guest, struct diag *d)
+{
+	struct diag problems = {0};
+	struct account account;
+
+	if (!r->image.config.user || !*r->image.config.user)
+		return 0;
+	if (account_find(&account, t, r->image.config.user, &problems) < 0)
+		return place_fail_all(d, &lowest(r)->place, &problems);
+	buffer_printf(guest, "user %u %u", account.uid, account.gid);
+	for (size_t i = 0; i < account.group_count; i++)
+		buffer_printf(guest, " %u", account.groups[i]);
+	buffer_printf(guest, "\n");
+	return 0;
+}
+
+static void tell_environment(const struct oci_config *c, struct buffer *guest)
+{
+	for (size_t i = 0; i < c->environment_count; i++) {
+		const char *variable = c->environment[i];
+
+		if (strncmp(variable, "PATH=", 5) == 0)
+			buffer_printf(guest, "environment PATH=" EXECUTABLES "%s\n",
+				variable + 5);
+		else
+			buffer_printf(guest, "environment %s\n", variable);
+	}
+}
+
+static int tell_agent(
+	struct root *r, struct tree *t, struct buffer *guest, struct diag *d)
+{
+	const struct oci_config *c = &r->image.config;
+
+	buffer_printf(guest, "root\n");
+	for (size_t i = r->chain->root; i < r->chain->count; i++)
+		if (plan_at(r, i)->init) {
+			buffer_printf(guest, "init /sbin/init\n");
+			break;
+		}
+	if (c->folder && *c->folder)
+		buffer_printf(guest, "folder %s\n", c->folder);
+	tell_environment(c, guest);
+	return tell_user(r, t, guest, d);
+}
+
+static int write_image(struct root *r, struct tree *t, int dirfd, struct diag *d)
+{
+	struct ext4_options o = {.label = WU_ROOT_LABEL, .epoch = r->chain->boot.epoch};
+	CLEANUP(file_close) int fd = -1;
+
+	if (ext4_write(dirfd, WU_ROOT_IMAGE, t, &o, d) < 0)
+		return -1;
+	fd = openat(dirfd, WU_ROOT_IMAGE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fchmod(fd, 0444) < 0 || fsync(fd) < 0)
+		return diag_fail_errno(d, WU_ROOT_IMAGE);
+	return 0;
+}
+
+int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d)
+{
+	struct tree t;
+	int rc;
+
+	tree_init(&t, r->chain->boot.epoch);
+	t.replaces = 1;
+	t.notes_inputs = 0;
+	rc = fill(r, &t, d);
+	tree_finish(&t);
+	if (rc == 0)
+		rc = tell_agent(r, &t, guest, d);
+	if (rc == 0 && !tree_find(&t, "bin/sh") && !tree_find(&t, "usr/bin/sh"))
+		supply_say(r->options, 1,
+			"base %s: its root disk has no /bin/sh, which scripts need",
+			r->chain->boot.name);
+	if (rc == 0)
+		rc = write_image(r, &t, dirfd, d);
+	tree_clear(&t);
+	return rc;
+}

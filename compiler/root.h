@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* root: the root disk of a base, as the plans of its chain say, one on top of the other:
+ *
+ *     a layer of packages │ an image's layers │ folders, archives ─▶ files, files … ─▶
+ * tree ─▶ root.img
+ */
+#ifndef COMPILER_ROOT_H
+#define COMPILER_ROOT_H
+
+#include "base.h"
+#include "chain.h"
+#include "debian.h"
+#include "oci.h"
+#include "supply.h"
+#include "tree.h"
+
+struct root {
+	const struct chain *chain;
+	const struct base_options *options;
+	struct supply *supplies;    /* one a plan of the chain, open */
+	struct debian_layer *layer; /* the last one of packages, or NULL */
+	struct oci_image image;
+	struct buffer sources; /* what decides the disk, in words: for the base's key */
+	const char **inputs;   /* host files among that */
+	size_t input_count;
+	struct arena *arena;
+};
+
+/* Finds out what the disk is made of: pins packages, opens the image, digests folders,
+ * archives and files. root_close() is due in any case. 0 or -1. */
+int root_open(struct root *r, const struct chain *c, struct supply *supplies,
+	const struct base_options *o, struct arena *a, struct diag *d);
+void root_close(struct root *r);
+
+/* Writes dirfd/root.img, synced, and adds the lines to `guest` that tell the agent of the
+ * disk (docs/guest.md: /etc/base). 0 or -1. */
+int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d);
+
+#endif
