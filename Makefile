@@ -311,6 +311,7 @@ COMPILER_TESTS := \
 	test_known \
 	test_lock \
 	test_modules \
+	test_oci \
 	test_package \
 	test_params \
 	test_quantity \
