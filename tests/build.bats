@@ -580,19 +580,25 @@ teardown() {
 	assert_equal "$(grep -vc 'CLONE_THREAD\|+++ exited' trace)" 1
 }
 
+# Until the shell's child has become the program, and that has looked at the clock.
+wait_for_program() {
+	until [ ! -e "/proc/$1" ] || grep -qx wuc "/proc/$1/comm"; do sleep 0.01; done
+	sleep 0.05
+}
+
 @test "a file that changes while a build runs is newer than the unit" {
 	make_repo repo
 	cd repo
 	head -c 100M /dev/zero | tr '\0' x >large
 	sed -i 's/"sir.awk"/"sir.awk", "large"/' sir.lua
 	"$WUC" build -q sir.lua &
-	sleep 0.1
+	wait_for_program $!
 	touch changed
 	wait $!
 	[ changed -nt units/sir/unit.json ]
 	# The same where nothing has to be made.
 	"$WUC" build -q sir.lua &
-	sleep 0.05
+	wait_for_program $!
 	touch changed
 	wait $!
 	[ changed -nt units/sir/unit.json ]
