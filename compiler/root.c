@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "account.h"
@@ -13,6 +14,7 @@
 #include "common/file.h"
 #include "ext4.h"
 #include "host.h"
+#include "known.h"
 #include "place.h"
 #include "runtime/unit.h"
 #include "scan.h"
@@ -150,12 +152,30 @@ static int note_contents(struct root *r, struct tree *listed, struct diag *d)
 	return 0;
 }
 
+/* Digests what earlier builds do not know of. */
+static int digest_files(struct tree *listed, const char *recipe,
+	const struct timespec *started, struct diag *d)
+{
+	struct known known;
+	int rc;
+
+	known_open(&known, recipe);
+	known_apply(&known, listed);
+	rc = stream_files(listed, &(struct stream_options){0}, NULL, d);
+	if (rc == 0)
+		known_save(&known, listed, started);
+	known_close(&known);
+	return rc;
+}
+
 /* What folders and files hold, as it would lie on the disk. */
 static int note_files(struct root *r, struct diag *d)
 {
 	struct tree listed;
+	struct timespec started;
 	int rc = 0;
 
+	clock_gettime(CLOCK_REALTIME, &started);
 	tree_init(&listed, r->chain->boot.epoch);
 	listed.replaces = 1;
 	if (lowest(r)->root == ROOT_ITEMS)
@@ -164,7 +184,7 @@ static int note_files(struct root *r, struct diag *d)
 		rc = scan(r, &listed, plan_at(r, i), &plan_at(r, i)->files, d);
 	tree_finish(&listed);
 	if (rc == 0)
-		rc = stream_files(&listed, &(struct stream_options){0}, NULL, d);
+		rc = digest_files(&listed, r->chain->boot.recipe_path, &started, d);
 	if (rc == 0)
 		tree_list_text(&listed, &r->sources);
 	for (size_t i = 0; i < listed.input_count; i++)
