@@ -2,7 +2,7 @@
 std = "lua54"
 max_line_length = 120
 local words = {
-	"unit", "base", "file", "text", "archive", "symlink", "hardlink", "folder", "deb",
+	"unit", "base", "debian", "oci", "root", "file", "text", "archive", "symlink", "hardlink", "folder", "deb",
 	"grid", "zip", "list", "csv", "range", "linspace", "logspace", "include",
 }
 for _, place in ipairs { "recipes", "samples", "tests/good" } do

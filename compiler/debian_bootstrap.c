@@ -150,6 +150,8 @@ static void clean(void *context)
 
 	debian_remove_folder(w->parent, w->name, &ignored);
 	diag_clear(&ignored);
+	/* What else the dead process held. */
+	debian_remove_abandoned(w->parent, STORE_PREFIX);
 }
 
 /* A path as apt takes it in a source's line. */
@@ -264,6 +266,7 @@ int debian_run_bootstrap(
 		.argv = argv,
 		.environment = environment,
 		.folder = b->folder->fd,
+		.kept = b->folder->parent,
 		.input = b->below,
 		.output = output,
 		.hear = hear,

@@ -95,6 +95,19 @@ static int wait_for_all(pid_t child, const sigset_t *signals)
 	return last;
 }
 
+/* What we hold locked is to be free when we are dead, so that it can be removed. */
+static void close_others(const struct family *f)
+{
+	unsigned low = (unsigned)(f->folder < f->kept ? f->folder : f->kept);
+	unsigned high = (unsigned)(f->folder < f->kept ? f->kept : f->folder);
+
+	if (low > 3)
+		close_range(3, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, UINT_MAX, 0);
+}
+
 /* The process between us and the family: it sees our end, and has no other to fear than
  * the system's own. */
 static void __attribute__((noreturn)) guard(const struct family *f, pid_t owner, int err)
@@ -116,7 +129,7 @@ static void __attribute__((noreturn)) guard(const struct family *f, pid_t owner,
 		_exit(CANNOT_RUN);
 	if (child == 0)
 		become(f, self, err);
-	close(err);
+	close_others(f);
 	last = wait_for_all(child, &signals);
 	if (getppid() != owner)
 		f->clean(f->context);

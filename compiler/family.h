@@ -13,12 +13,13 @@ struct family {
 				    when it is killed, as unshare --kill-child does */
 	const char *const *environment;
 	int folder; /* where it works */
+	int kept;   /* a descriptor that clean needs, besides folder; others are closed */
 	int input;  /* it has this as descriptor FAMILY_INPUT, or -1 */
 	int output; /* its standard output */
 	/* Is given each line of its standard error. */
 	void (*hear)(void *context, const char *line);
-	/* Removes what is left. Called where we die first, by another process that still
-	 * has our memory and descriptors. */
+	/* Removes what is left. Called where we die first, by another process that has
+	 * our memory. */
 	void (*clean)(void *context);
 	void *context;
 };

@@ -42,25 +42,12 @@ user:x:1000:
 nogroup:x:65534:
 ]]
 
--- wu-progress FRACTION [TEXT…]: tells the host how far a script is. It ends no script: what
--- is no fraction is a word on stderr, and where no host listens nothing happens.
-local wu_progress = [[
-#!/bin/sh
-case $1 in
-'' | *[!0-9.]* | *.*.* | [!01]* | [01][!.]* | 1.*[1-9]*)
-	echo "wu-progress: expected a number from 0 to 1 as in 0.25, found '$1'" >&2
-	exit 0
-	;;
-esac
-[ ! -p /run/workunit/progress ] || echo "$*" >/run/workunit/progress
-]]
-
 local files = {
 	["bin/busybox"] = deb { "busybox-static", "bin/busybox" },
 	["sbin"] = symlink "bin",
 	["usr/bin"] = symlink "../bin",
 	["usr/sbin"] = symlink "../bin",
-	["usr/local/bin/wu-progress"] = text(wu_progress),
+	["usr/local/bin/wu-progress"] = file { "wu-progress", mode = "0755" },
 	["etc/passwd"] = text(passwd),
 	["etc/group"] = text(group),
 	["etc/hosts"] = text "127.0.0.1 localhost\n",

@@ -40,7 +40,7 @@ setup() {
 	export WUC_RECIPES=$DIR/recipes XDG_CACHE_HOME=$DIR/cache
 	STORE=$XDG_CACHE_HOME/workunit
 	mkdir -p "$STORE/packages" "$WUC_RECIPES"
-	cp "$ROOT"/recipes/mini.{lua,lock} "$WUC_RECIPES/"
+	cp "$ROOT"/recipes/{mini.lua,mini.lock,wu-progress} "$WUC_RECIPES/"
 	chmod -R u+w "$WUC_RECIPES"
 	LOCK=$WUC_RECIPES/mini.lock
 	seed "$STORE"

@@ -434,7 +434,7 @@ teardown() {
 @test "-MD writes beside the unit, and the base's recipe and lock are in it" {
 	make_repo repo
 	cd repo
-	cp "$ROOT/recipes/mini.lua" "$ROOT/recipes/mini.lock" .
+	cp "$ROOT"/recipes/{mini.lua,mini.lock,wu-progress} .
 	sed -i 's/unit {/unit { base = "mini.lua",/' sir.lua
 	"$WUC" build -q -MD sir.lua
 	assert_file_exists units/sir.d

@@ -246,6 +246,8 @@ instances_of() {
 	mkdir bases
 	cp "$ROOT/recipes/mini.lua" bases/own.lua
 	cp "$ROOT/recipes/mini.lock" bases/own.lock
+	cp "$ROOT/recipes/wu-progress" bases/
+	cp "$ROOT/recipes/wu-progress" .
 	echo 'return unit { command = "true", base = "bases/own.lua" }' >by-path.lua
 	"$WUC" build -q -o unit by-path.lua
 	assert_equal "$(jq -r .base.name unit/unit.json)" mini
