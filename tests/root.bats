@@ -72,24 +72,23 @@ make_unit() {
 		}
 		END
 	} >"base-$name.lua"
-	{
-		echo "return unit { name = \"$name\", base = \"./base-$name.lua\", output = { size = \"8M\" },"
-		echo "app = { [\"case.sh\"] = text [==["
-		printf '%s\n]==] }, command = "exec sh /app/case.sh", %s }\n' "$4" "$3"
-	} >"$name.lua"
-	"$WUC" build -q "$name.lua" -o "$name"
+	compile_unit "$name" "\"./base-$name.lua\"" "$3" "$4"
 	[ -s "$image" ] || return 0
 	cp "$image" "$name/base/root.img"
 	jq --arg digest "$(sha256sum <"$image" | cut -d ' ' -f 1)" --argjson size "$(stat -c %s "$image")" \
-		'.files["base/root.img"] = {size: $size, sha256: $digest} | .machine.user = (.machine.user // "user")' \
+		'.files["base/root.img"] = {size: $size, sha256: $digest}' \
 		"$name/unit.json" >unit.new
 	mv unit.new "$name/unit.json"
 }
 
-# The unit leaves it to the base whom scripts run as.
-leave_user_to_base() {
-	jq '.machine.user = "base"' "$1/unit.json" >unit.new
-	mv unit.new "$1/unit.json"
+# compile_unit NAME BASE UNIT-FIELDS SCRIPT: a unit on what makes a base in its recipe.
+compile_unit() {
+	{
+		echo "return unit { name = \"$1\", base = $2, output = { size = \"8M\" },"
+		echo "app = { [\"case.sh\"] = text [==["
+		printf '%s\n]==] }, command = "exec sh /app/case.sh", %s }\n' "$4" "$3"
+	} >"$1.lua"
+	"$WUC" build -q "$1.lua" -o "$1"
 }
 
 make_said() {
@@ -116,12 +115,11 @@ environment WU_other=mine" 'params = grid { case = { "1" } },
 		ls -a /
 		END
 	)"
-	leave_user_to_base said
 }
 
 # Each instance fills the root, changes what the disk has and marks it; none sees another's.
 make_marks() {
-	make_unit marks root 'params = grid { case = { "1", "2", "3" } },
+	compile_unit marks 'root { "tree" }' 'params = grid { case = { "1", "2", "3" } },
 		machine = { memory = "128M", time = "60s", user = "root" }' "$(cat <<-'END'
 		echo "marks $(ls / /data /tmp | grep -c mark)"
 		m=MARK; m=${m}ED-BY-$WU_case-OF-MANY
@@ -156,17 +154,14 @@ make_init() {
 	printf '#!/bin/sh\necho begun >/run/begun\nmount -a || echo "mount -a fails" >/run/begun\nsleep 1000 &\n' \
 		>tree-init/etc/init.d/rcS
 	chmod +x tree-init/etc/init.d/rcS
-	"$WUC" image -q --label wu-root tree-init -o init.img
-	sha256sum init.img >>digests
-	make_unit init $'root\ninit /sbin/init\nuser 7 8\nenvironment MINE=1' 'params = grid { case = { "good", "slow" } },
+	compile_unit init 'root { "tree-init", init = true }' 'params = grid { case = { "good", "slow" } },
 		machine = { memory = "128M", time = "4s" }' "$(cat <<-'END'
 		cat /run/begun /proc/1/comm
-		echo "as $(id -u):$(id -g), mine $MINE, in $PWD"
+		echo "as $(id -u):$(id -g), in $PWD"
 		tr '\0' ' ' </proc/$PPID/cmdline; echo
 		[ $WU_case = good ] || sleep 100
 		END
-	)" init.img
-	leave_user_to_base init
+	)"
 }
 
 # Two at a time; bats waits for whoever holds its descriptor 3.
@@ -181,14 +176,8 @@ run_all() {
 
 make_systemd() {
 	command -v mmdebstrap >/dev/null || { echo "lacks mmdebstrap" >lacks-systemd; return 0; }
-	mmdebstrap --variant=essential --format=tar --include=systemd-sysv \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-		bookworm systemd.tar >mmdebstrap.log 2>&1 ||
-		{ echo "lacks Debian's packages: $(tail -n 1 mmdebstrap.log)" >lacks-systemd; return 0; }
-	"$WUC" image -q --label wu-root systemd.tar -o systemd.img
-	rm systemd.tar
-	sha256sum systemd.img >>digests
-	make_unit systemd $'root\ninit /sbin/init' 'params = grid { case = { "1", "2", "slow", "memory" } },
+	compile_unit systemd 'debian { suite = "bookworm", packages = { "systemd-sysv" }, init = true }' \
+		'params = grid { case = { "1", "2", "slow", "memory" } },
 		machine = { memory = "256M", time = "8s", user = "root" }' "$(cat <<-'END'
 		cat /proc/1/comm
 		systemctl is-system-running
@@ -200,7 +189,7 @@ make_systemd() {
 		memory) tail -n 1 /dev/zero; exit 9 ;;
 		esac
 		END
-	)" systemd.img
+	)" 2>systemd.log || { echo "lacks Debian's packages: $(tail -n 1 systemd.log)" >lacks-systemd; return 0; }
 	"$WURUN" run systemd -o systemd-results --warm on -j 1 >systemd.out 2>&1 3>&- || true
 }
 
@@ -280,7 +269,7 @@ class() {
 		assert_equal "$(class "$results" good)" ok
 		assert_equal "$(class "$results" slow)" time-limit
 		run stdout "$results" good
-		assert_output "$(printf '%s\n' begun init "as 7:8, mine 1, in /output" "/.workunit/wuguest --daemon ")"
+		assert_output "$(printf '%s\n' begun init "as 1000:1000, in /output" "/.workunit/wuguest --daemon ")"
 	done
 	assert_equal "$(jq -r .host.start init-warm/*/result.json | sort -u)" warm
 }
@@ -301,7 +290,8 @@ class() {
 @test "root: after all runs the disks are what they were" {
 	sha256sum -c digests
 	local unit
-	for unit in said marks noinit init; do
+	for unit in said marks noinit init systemd; do
+		[ -e "$unit/unit.json" ] || continue
 		assert_equal "$(sha256sum <"$unit/base/root.img" | cut -d ' ' -f 1)" \
 			"$(jq -r '.files["base/root.img"].sha256' "$unit/unit.json")"
 	done
