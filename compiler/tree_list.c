@@ -176,7 +176,7 @@ static void add_node(struct listing *l, struct node *n)
 		buffer_printf(b, " gid=%u", what->gid);
 	/* After the point stand nanoseconds, as mtree(8) of BSD has it. */
 	add_time(b, what->mtime, what->mtime_ns);
-	add_xattrs(b, n);
+	add_xattrs(b, what);
 	if (b->size >= PIECE_BYTES)
 		give(l);
 }

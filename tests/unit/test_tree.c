@@ -339,6 +339,7 @@ static void test_list(void **state)
 		"sha256digest="
 		"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a488"
 		"1 nlink=2 inode=1 time=1700000000.0\n"
+		"# xattr user.ori\\040gin=017a\n"
 		"./l type=link mode=0777 link=to\\040here time=1700000000.0\n");
 	buffer_clear(&list);
 	tree_clear(&t);
