@@ -25,6 +25,7 @@ struct import {
 	const char *top, *name;
 	const struct item *item;
 	int keep_special_modes;
+	uint64_t limit; /* contents of larger files are left out */
 	struct archive *archive;
 	gzFile gzip; /* what the archive is read through if it is gzip, else NULL */
 	char *chunk;
@@ -180,13 +181,15 @@ static int add_file(
 	mode_t mode = archive_keep_mode(m->item, e, m->keep_special_modes);
 	uint64_t size =
 		archive_entry_size_is_set(e) ? (uint64_t)archive_entry_size(e) : 0;
-	uint64_t start;
+	uint64_t start = 0;
 	struct node *n = place_node(m, path, NODE_FILE, mode);
-	int rc;
+	int rc = 0;
 
 	if (!n)
 		return -1;
-	rc = archive_spool_add(m->tree, m->archive, m->name, &start, &size, m->diag);
+	if (size <= m->limit)
+		rc = archive_spool_add(
+			m->tree, m->archive, m->name, &start, &size, m->diag);
 	if (rc != 0)
 		return rc > 0 ? fail_archive(m, member) : -1;
 	n->size = size;
@@ -407,6 +410,23 @@ static locale_t pin_locale(int fd)
 	return l ? l : newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
+static int import(struct import *m, const char *path)
+{
+	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	locale_t pinned = pin_locale(fd);
+	locale_t before = uselocale(pinned);
+	int rc = fd < 0 ? fail(m, NULL, strerror(errno)) : import_from(m, fd);
+
+	archive_read_free(m->archive);
+	if (m->gzip)
+		gzclose_r(m->gzip);
+	free(m->chunk);
+	arena_clear(&m->scratch);
+	uselocale(before);
+	freelocale(pinned);
+	return rc;
+}
+
 int archive_add(struct tree *t, const char *top, const char *path, const char *name,
 	const struct item *item, int keep_special_modes, struct diag *d)
 {
@@ -416,19 +436,24 @@ int archive_add(struct tree *t, const char *top, const char *path, const char *n
 		.name = name,
 		.item = item,
 		.keep_special_modes = keep_special_modes,
+		.limit = UINT64_MAX,
 		.diag = d,
 	};
-	CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	locale_t pinned = pin_locale(fd);
-	locale_t before = uselocale(pinned);
-	int rc = fd < 0 ? fail(&m, NULL, strerror(errno)) : import_from(&m, fd);
 
-	archive_read_free(m.archive);
-	if (m.gzip)
-		gzclose_r(m.gzip);
-	free(m.chunk);
-	arena_clear(&m.scratch);
-	uselocale(before);
-	freelocale(pinned);
-	return rc;
+	return import(&m, path);
+}
+
+int archive_add_small(struct tree *t, const char *top, const char *path, const char *name,
+	const struct item *item, uint64_t limit_bytes, struct diag *d)
+{
+	struct import m = {
+		.tree = t,
+		.top = top,
+		.name = name,
+		.item = item,
+		.limit = limit_bytes,
+		.diag = d,
+	};
+
+	return import(&m, path);
 }

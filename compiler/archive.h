@@ -12,5 +12,9 @@
  * in them. Of two members with one name the later counts. */
 int archive_add(struct tree *t, const char *top, const char *path, const char *name,
 	const struct item *item, int keep_special_modes, struct diag *d);
+/* The same, but of larger files only what they are, without their contents: whoever looks
+ * for small ones need not wait for the others. */
+int archive_add_small(struct tree *t, const char *top, const char *path, const char *name,
+	const struct item *item, uint64_t limit_bytes, struct diag *d);
 
 #endif

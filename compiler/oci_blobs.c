@@ -28,6 +28,13 @@ int oci_fail(const struct oci_blobs *b, struct diag *d, const char *fmt, ...)
 	return -1;
 }
 
+static void start_tree(struct oci_blobs *b)
+{
+	tree_init(b->tree, 0);
+	/* Links between members lead on. */
+	b->tree->replaces = 1;
+}
+
 static int unpack(struct oci_blobs *b, const char *path, struct arena *a, struct diag *d)
 {
 	b->tree = arena_alloc(a, sizeof(*b->tree));
@@ -35,10 +42,19 @@ static int unpack(struct oci_blobs *b, const char *path, struct arena *a, struct
 	*b->item = (struct item){.kind = ITEM_ARCHIVE, .mode = -1};
 	if (b->place)
 		b->item->place = *b->place;
-	tree_init(b->tree, 0);
-	/* Links between members lead on. */
-	b->tree->replaces = 1;
-	return archive_add(b->tree, "", path, b->name, b->item, 0, d);
+	b->path = arena_strdup(a, path);
+	start_tree(b);
+	return archive_add_small(
+		b->tree, "", path, b->name, b->item, OCI_JSON_LIMIT_BYTES, d);
+}
+
+int oci_blobs_complete(struct oci_blobs *b, struct diag *d)
+{
+	if (!b->tree)
+		return 0;
+	tree_clear(b->tree);
+	start_tree(b);
+	return archive_add(b->tree, "", b->path, b->name, b->item, 0, d);
 }
 
 int oci_blobs_open(struct oci_blobs *b, const char *path, struct arena *a, struct diag *d)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* oci_blobs: the files that an image is made of: those of a folder, or the members of an
- * archive, which are unpacked to a spool. */
+ * archive, which are unpacked to a spool: the small ones at first, layers when asked for.
+ */
 #ifndef COMPILER_OCI_BLOBS_H
 #define COMPILER_OCI_BLOBS_H
 
@@ -20,6 +21,7 @@ struct oci_blobs {
 	int folder;	   /* of a layout, or -1 */
 	struct tree *tree; /* the archive's members, or NULL */
 	struct item *item; /* what they come from */
+	const char *path;  /* of the archive */
 };
 
 /* Where bytes lie: in a file from an offset on. */
@@ -40,6 +42,9 @@ struct oci_descriptor {
 int oci_blobs_open(
 	struct oci_blobs *b, const char *path, struct arena *a, struct diag *d);
 void oci_blobs_close(struct oci_blobs *b);
+
+/* Makes files of any size readable, not only those of OCI_JSON_LIMIT_BYTES. 0 or -1. */
+int oci_blobs_complete(struct oci_blobs *b, struct diag *d);
 
 /* Finds a file by its path: 1, 0 where there is none, -1 with a message. */
 int oci_blobs_find(const struct oci_blobs *b, const char *path, struct oci_blob *blob,

@@ -449,7 +449,7 @@ static const struct item *make_item(struct tree *t, const struct place *place)
 
 static int add_all(struct layering *l)
 {
-	int rc = 0;
+	int rc = oci_blobs_complete(&l->layers->blobs, l->diag);
 
 	for (size_t i = 0; i < l->layers->count && rc == 0; i++) {
 		l->layer = &l->layers->list[i];

@@ -100,6 +100,9 @@ make_first() {
 	chmod 1777 home
 	chmod 2711 etc
 	touch -d @1500000000 usr/lib/one usr/lib
+	setfattr -n user.origin -v here usr/lib/one links/first || true
+	# More than is read before it is known which image is meant.
+	head -c 9000000 /dev/urandom >large
 	[ "$(id -u)" -ne 0 ] || as_root
 }
 
@@ -110,6 +113,7 @@ as_root() {
 	mknod nought c 0 0
 	chown 1000:100 home/user
 	chown -h 12:0 was-link
+	setfattr -n security.capability -v 0x0100000200200000000000000000000000000000 usr/lib/one || true
 }
 
 make_second() {
@@ -269,6 +273,51 @@ last_layer() { # LAYOUT
 	assert_line --index $((${#lines[@]} - 3)) 'command /bin/run'
 	assert_line --index $((${#lines[@]} - 2)) 'command -x'
 	assert_line --index $((${#lines[@]} - 1)) 'command a b'
+}
+
+# A cache of our own with the packages of the user's, and a kernel.
+own_cache() {
+	local theirs=${XDG_CACHE_HOME:-$HOME/.cache}/workunit/packages
+	export XDG_CACHE_HOME=$PWD/cache WUC_RECIPES=$ROOT/recipes
+	mkdir -p cache/workunit
+	[ ! -d "$theirs" ] || cp -r "$theirs" cache/workunit/
+	"$WUC" base build -q mini 2>why || skip "lacks the mini base: $(tail -n 1 why)"
+}
+
+in_store() {
+	(cd cache/workunit && find bases packages keys layers tmp | sort)
+}
+
+@test "the root disk of a base" {
+	own_cache
+	[ "$(id -u)" -eq 0 ] || skip "lacks root, without which umoci gives the files away"
+	cp -r "$MADE/image" image
+	echo 'return oci "image:t"' >base.lua
+	"$WUC" base build -q ./base.lua
+	unpack "$MADE/image:t" bundle
+	"${LIST%/*}/truth-debugfs" "$("$WUC" base path ./base.lua)/root.img" | fit >disk
+	"${LIST%/*}/truth-walk" bundle/rootfs | fit >unpacked
+	run -0 diff disk unpacked
+	grep -q ^links/third disk
+}
+
+# Neither fractions of seconds, nor where a file has holes.
+fit() {
+	sed -E 's/(time=-?[0-9]+)\.[0-9]+/\1/; s/ data=[^ ]*//'
+}
+
+@test "a bad image leaves the store as it was" {
+	own_cache
+	cp -r "$MADE/image" image
+	umoci config --image image:t --config.user 77
+	truncate -s -9 "$(last_layer image)"
+	echo 'return oci "image"' >base.lua
+	in_store >before
+	run -1 --separate-stderr "$WUC" base build -q ./base.lua
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_regex "$stderr" '^\./base\.lua:1: oci: image: blobs/sha256/.*: expected [0-9]+ bytes, found [0-9]+$'
+	in_store >after
+	run -0 diff before after
 }
 
 @test "of several images one is named by its tag" {
