@@ -33,18 +33,36 @@ static char *recipes_folder(struct diag *d)
 	return path;
 }
 
-/* "mini, debian": the recipes in a folder, sorted. */
+/* The length of a recipe's name without .lua; 0 where it is no recipe. */
+static size_t stem_length(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 4 && strcmp(name + length - 4, ".lua") == 0 ? length - 4 : 0;
+}
+
+static int is_recipe(const struct dirent *e)
+{
+	return stem_length(e->d_name) > 0;
+}
+
+static int by_stem(const struct dirent **x, const struct dirent **y)
+{
+	size_t a = stem_length((*x)->d_name), b = stem_length((*y)->d_name);
+	int order = memcmp((*x)->d_name, (*y)->d_name, a < b ? a : b);
+
+	return order ? order : (a > b) - (a < b);
+}
+
+/* "debian, debian-r, mini": the recipes in a folder, sorted. */
 static void list_recipes(const char *folder, struct buffer *b)
 {
 	struct dirent **entries;
-	int count = scandir(folder, &entries, NULL, alphasort);
+	int count = scandir(folder, &entries, is_recipe, by_stem);
 
 	for (int i = 0; i < count; i++) {
-		size_t length = strlen(entries[i]->d_name);
-
-		if (length > 4 && strcmp(entries[i]->d_name + length - 4, ".lua") == 0)
-			buffer_printf(b, "%s%.*s", b->size ? ", " : "", (int)length - 4,
-				entries[i]->d_name);
+		buffer_printf(b, "%s%.*s", b->size ? ", " : "",
+			(int)stem_length(entries[i]->d_name), entries[i]->d_name);
 		free(entries[i]);
 	}
 	if (count >= 0)

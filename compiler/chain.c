@@ -37,7 +37,7 @@ static int load_below(struct loading *l, const struct base_plan *plan)
 {
 	while (plan) {
 		if (l->count == LONGEST)
-			return place_fail(l->diag, &plan->place,
+			return place_fail(l->diag, &l->found[0]->place,
 				"expected at most %d bases that go on from one another "
 				"(does one go on from itself?)",
 				LONGEST);
@@ -137,8 +137,12 @@ static int check(const struct chain *c, struct diag *d)
 			c->plans[c->root]->root != ROOT_PACKAGES)
 			return place_fail(d, &p->place,
 				"packages: expected a base of Debian packages below, "
-				"found %s",
-				c->plans[c->root]->name);
+				"found %s at %s:%d",
+				c->plans[c->root]->root == ROOT_IMAGE
+					? "a container image"
+					: "folders and archives",
+				c->plans[c->root]->place.file,
+				c->plans[c->root]->place.line);
 		if (c->root < i && p->root == ROOT_PACKAGES &&
 			strcmp(p->suite, c->plans[c->root]->suite) != 0)
 			return place_fail(d, &p->place,

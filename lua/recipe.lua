@@ -394,11 +394,18 @@ end
 -- A list of folders and archives that all go to the top of a root disk.
 local function read_sources(context, tag, list)
 	local complain = complainer(context, tag, {})
-	local items = section.read(list, section_context(context, tag, {}, false), complain)
-	for _, item in ipairs(items) do
-		if item.kind ~= "file" and item.kind ~= "archive" then
-			complain({}, "expected a folder or an archive, found " .. item.kind .. " (files = { … } has single files)")
+	local good = {}
+	for _, key in ipairs(text.keys(list)) do
+		local inner = tag_of(context, list[key])
+		if type(list[key]) == "string" or inner and (inner.kind == "file" or inner.kind == "archive") then
+			good[key] = list[key]
+		else
+			complain({ key }, ("expected a folder or an archive, found %s (files = { … } takes single files)"):format(
+				text.show(list[key])))
 		end
+	end
+	local items = section.read(good, section_context(context, tag, {}, false), complain)
+	for _, item in ipairs(items) do
 		item.dest = item.dest or ""
 	end
 	return items

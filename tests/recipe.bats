@@ -38,7 +38,7 @@ make_fixtures() (
 area_of() {
 	case $1 in
 	unit* | machine* | output* | several | sections* | text-utf8) echo unit ;;
-	base*) echo base ;;
+	base* | debian* | oci* | root*) echo base ;;
 	file* | text* | symlink* | hardlink* | folder* | constructor*) echo files ;;
 	archive*) echo archives ;;
 	params* | grid* | zip* | list* | csv* | product* | sum* | where* | sweep*) echo sweeps ;;

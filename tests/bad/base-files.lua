@@ -1,0 +1,4 @@
+return base {
+	from = "mini",
+	files = { ["etc/x"] = text "x" },
+}

@@ -1,0 +1,4 @@
+return base {
+	kernel = deb "linux-image-cloud-amd64",
+	init = true,
+}

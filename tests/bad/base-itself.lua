@@ -1,0 +1,4 @@
+return base {
+	from = "./base-itself.lua",
+	files = { ["etc/x"] = text "x" },
+}

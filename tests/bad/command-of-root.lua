@@ -1,0 +1,3 @@
+return unit {
+	base = "mini",
+}

@@ -1,0 +1,4 @@
+return debian {
+	from = root "data",
+	packages = { "less" },
+}

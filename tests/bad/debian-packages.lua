@@ -1,0 +1,7 @@
+return unit {
+	command = "true",
+	base = debian {
+		packages = { "less", "No Such", "-o" },
+		suit = "bookworm",
+	},
+}

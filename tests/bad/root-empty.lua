@@ -1,0 +1,4 @@
+return unit {
+	base = root { init = "yes" },
+	command = "true",
+}

@@ -1,0 +1,4 @@
+return unit {
+	base = root { text "hello" },
+	command = "true",
+}
