@@ -8,10 +8,11 @@ setup_file() {
 	load helpers
 	# Copies without what somebody made in the folders before.
 	local sample
-	for sample in hello sir image; do
+	for sample in hello sir image light geyser transposons; do
 		mkdir -p "$BATS_FILE_TMPDIR/$sample"
 		(cd "$ROOT/samples/$sample" && find . -maxdepth 1 -type f \( -name '*.[chl]*' \
-			-o -name '*.awk' -o -name Makefile \) ! -name tiles.csv \
+			-o -name '*.awk' -o -name '*.fa' -o -name '*.py' -o -name '*.R' \
+			-o -name '*.sh' -o -name Makefile \) ! -name tiles.csv \
 			-exec cp -t "$BATS_FILE_TMPDIR/$sample" {} +)
 	done
 	PKG_CONFIG_PATH=$(cd "$(dirname "$WUC")" && pwd)
@@ -29,17 +30,39 @@ teardown() {
 	WUC=$build_wuc
 }
 
+# need_base [NAME|RECIPE]
 need_base() {
-	"$build_wuc" base build -q mini || skip "lacks the mini base, and the network to make it"
+	local base=${1:-mini} said
+	said=$("$build_wuc" base build -q "$base" 2>&1) || skip "lacks the base $base: ${said##*$'\n'}"
 }
 
 need_guests() {
 	command -v qemu-system-x86_64 >/dev/null || skip "lacks qemu-system-x86_64"
-	need_base
+	need_base "$@"
 }
 
 in_sample() {
 	cd "$BATS_FILE_TMPDIR/$1" || return
+}
+
+# same_here UNIT PARAMETER COMMAND…: makes the unit's results; what each instance left is what
+# the command, with the parameter's value in place of VALUE, leaves on this host, byte by
+# byte; and no guest changed what it booted.
+same_here() {
+	local unit=$1 parameter=$2 result value
+	shift 2
+	run make -j"$(nproc)" results
+	assert_success
+	for result in "results/$unit"/*/result.json; do
+		assert_equal "$(jq -r .class "$result")" ok
+		value=$(jq -r ".params.$parameter" "$result")
+		mkdir -p "here/$value"
+		(cd "here/$value" && "${@/VALUE/$value}")
+		diff -r "here/$value" "${result%/*}/files"
+	done
+	run find "here" -name metrics.json
+	assert_equal "${#lines[@]}" "$(find "units/$unit/params" -name '*.iso' | wc -l)"
+	"$(pkg-config --variable=wurun workunit)" verify -q "units/$unit"
 }
 
 # A wurun that notes its arguments, for what units.mk makes of make's own.
@@ -165,6 +188,50 @@ make_recorder() {
 	./join out.png left.ppm right.ppm
 	run ./tile 8 6 4 0 5 6
 	assert_failure 2
+}
+
+@test "light: numpy's trimmed means in guests are those of this host" {
+	need_guests debian-python
+	/usr/bin/python3 -c 'import numpy' || skip "lacks python3-numpy"
+	in_sample light
+	same_here light trim /usr/bin/python3 "$PWD/light.py" VALUE "$PWD/times.csv"
+	run make --no-print-directory table
+	assert_line --index 0 trim,error,estimate,high,low
+	assert_line --index 4 --regexp '^0\.5,0\.6[0-9]+,27\.0,28\.5,26\.0$'
+	assert [ "${#lines[@]}" -eq 5 ]
+}
+
+@test "geyser: R's polynomials in guests are those of this host" {
+	need_guests debian-r
+	command -v Rscript >/dev/null || skip "lacks r-base-core"
+	in_sample geyser
+	same_here geyser degree Rscript "$PWD/geyser.R" VALUE
+	run jq -s 'min_by(.metrics.cv_rmse).params.degree' results/geyser/*/result.json
+	assert_output 4
+	run make --no-print-directory table
+	assert_line --index 0 degree,aic,cv_rmse,p_value,r_squared,sigma
+	assert_line --index 1 1,1742.7594,5.934033,1,0.811461,5.914009
+}
+
+@test "transposons: what HMMER finds in guests is what it finds on this host" {
+	in_sample transposons
+	need_guests ./hmmer.lua
+	command -v nhmmer >/dev/null || skip "lacks hmmer"
+	same_here transposons evalue \
+		sh "$PWD/search.sh" VALUE "$PWD/MADE1.hmm" "$PWD/dna_target.fa"
+	cmp hmmer.lock "$ROOT/samples/transposons/hmmer.lock"
+	run jq -s -c 'sort_by(.params.evalue) | map(.metrics.hits)' results/transposons/*/result.json
+	assert_output '[1,3,4,5]'
+	run make --no-print-directory table
+	assert_line --index 4 10,152,38.8,3,3,5,2
+}
+
+@test "transposons: the data are those of hmmer-examples" {
+	local data=/usr/share/doc/hmmer/examples/tutorial
+	[ -e "$data/MADE1.hmm" ] || skip "lacks hmmer-examples, with its documentation"
+	in_sample transposons
+	cmp MADE1.hmm "$data/MADE1.hmm"
+	cmp dna_target.fa "$data/dna_target.fa"
 }
 
 @test "units.mk: make's -j becomes wurun's, one wurun at a time" {
