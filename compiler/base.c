@@ -320,7 +320,8 @@ static int find_or_build(struct build *b, struct base *base)
 	if (found != 0)
 		return found < 0 ? -1 : 0;
 	if (b->options->find_only) {
-		*base = (struct base){.name = top(b)->name};
+		*base = (struct base){
+			.name = top(b)->name, .append = b->chain->boot.append};
 		return 0;
 	}
 	if (store_lock(&b->store, 0) == 1) {

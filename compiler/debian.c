@@ -198,7 +198,7 @@ static int make_step(struct step *w, struct diag *d)
 	return rc;
 }
 
-/* 1 where the store has it whole. */
+/* 1 where the store has it whole, 0 where not; a damaged one is taken away. */
 static int has_layer(struct supply *s, const char *key, struct diag *d)
 {
 	const char *place = arena_printf(s->arena, "layers/%s.tar", key);
@@ -217,12 +217,13 @@ static int has_layer(struct supply *s, const char *key, struct diag *d)
 	whole = line && size == DIGEST_HEX &&
 		digest_of_file(s->store->fd, place, sha256, NULL, &ignored) == 0 &&
 		strncmp(sha256, line, DIGEST_HEX - 1) == 0;
-	if (!whole)
-		supply_say(s->options, 1, "%s/%s is damaged; building it again",
-			s->store->path, place);
 	free(line);
 	diag_clear(&ignored);
-	return whole;
+	if (whole)
+		return 1;
+	supply_say(s->options, 1, "%s/%s is damaged; building it again", s->store->path,
+		place);
+	return store_remove(s->store, place, d);
 }
 
 /* Makes a step of the layer on top of the one whose key is `below`, or NULL. */
@@ -266,12 +267,15 @@ static int look_for_essential(const struct debian_layer *layer, char key[DIGEST_
 static int build_steps(struct debian_layer *layer, struct diag *d)
 {
 	char first[DIGEST_HEX];
-	int missing;
+	int missing, found;
 
 	if (look_for_essential(layer, first, &missing, d) < 0 ||
 		debian_fetch(layer, missing, d) < 0)
 		return -1;
-	/* Newer packages may have led to another layer. */
+	/* Newer packages may have led to other layers. */
+	found = has_layer(layer->supply, layer->key, d);
+	if (found != 0)
+		return found < 0 ? -1 : 0;
 	if (look_for_essential(layer, first, &missing, d) < 0)
 		return -1;
 	if (missing && need_step(layer, PIN_ESSENTIAL, first, NULL, d) < 0)

@@ -154,13 +154,15 @@ static void clean(void *context)
 	debian_remove_abandoned(w->parent, STORE_PREFIX);
 }
 
-/* A path as apt takes it in a source's line. */
+/* A path as apt takes it in a source's line. It decodes a percent sign twice. */
 static void add_quoted(struct buffer *b, const char *path)
 {
 	for (; *path; path++) {
 		unsigned char c = (unsigned char)*path;
 
-		if (c <= ' ' || c >= 0x7f || strchr("%\"\\[]#", c))
+		if (c == '%')
+			buffer_add_text(b, "%2525");
+		else if (c <= ' ' || c >= 0x7f || strchr("\"\\[]#", c))
 			buffer_printf(b, "%%%02x", c);
 		else
 			buffer_add(b, path, 1);

@@ -85,7 +85,9 @@ static int check_ids(const char *base_name, struct diag *d)
 	uid_t uid = geteuid();
 	const struct passwd *entry = getpwuid(uid);
 	const char *user = entry ? entry->pw_name : NULL;
+	char number[24];
 
+	snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		if (!file_has_ids(files[i], user, uid))
 			return diag_fail(d,
@@ -93,7 +95,7 @@ static int check_ids(const char *base_name, struct diag *d)
 				"Debian packages need; have root run `usermod "
 				"--add-subuids 100000-165535 --add-subgids "
 				"100000-165535 %s`, with a range that is free",
-				base_name, files[i], user ? user : "?",
+				base_name, files[i], user ? user : number,
 				user ? user : "USER");
 	}
 	return 0;

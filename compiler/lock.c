@@ -191,6 +191,21 @@ static struct pin read_pin(const struct control_stanza *s)
 	return pin;
 }
 
+static int read_image(
+	const struct control_stanza *s, const char *path, struct lock *l, struct diag *d)
+{
+	const char *sha256 = value_or_empty(s, "Image-SHA256");
+
+	l->image = control_value(s, "Image");
+	if (!l->image)
+		return 0;
+	if (!digest_is_hex(sha256))
+		return diag_fail_at(
+			d, path, s->line, "Image-SHA256: expected 64 hex digits");
+	memcpy(l->image_sha256, sha256, DIGEST_HEX);
+	return 0;
+}
+
 static int read_pins(const struct control_stanza *s, size_t count, const char *path,
 	struct lock *l, struct arena *a, struct diag *d)
 {
@@ -231,6 +246,8 @@ int lock_parse(const char *text, size_t size, const char *path, struct lock *l,
 	l->suite = suite;
 	l->packages = control_value(&s[0], "Packages");
 	l->below = control_value(&s[0], "Below");
+	if (read_image(&s[0], path, l, d) < 0)
+		return -1;
 	return read_pins(s + 1, (size_t)count - 1, path, l, a, d);
 }
 
@@ -263,6 +280,9 @@ void lock_format(const struct lock *l, const char *base_name, struct buffer *b)
 		buffer_printf(b, "Packages:%s%s\n", *l->packages ? " " : "", l->packages);
 	if (l->below)
 		buffer_printf(b, "Below: %s\n", l->below);
+	if (l->image)
+		buffer_printf(
+			b, "Image: %s\nImage-SHA256: %s\n", l->image, l->image_sha256);
 	for (size_t i = 0; i < l->count; i++) {
 		const struct pin *pin = &l->pins[i];
 

@@ -36,6 +36,10 @@ struct lock {
 	 * are on the one below, as a digest. NULL: pins nothing for a root disk; nothing
 	 * is below. */
 	const char *packages, *below;
+	/* The registry's image that the root disk is made of, and the SHA-256 of its
+	 * manifest; NULL where it is none. */
+	const char *image;
+	char image_sha256[DIGEST_HEX];
 	struct pin *pins; /* sorted by step and what was asked for, none twice */
 	size_t count, room;
 };

@@ -15,6 +15,7 @@
 #include "ext4.h"
 #include "host.h"
 #include "known.h"
+#include "oci_fetch.h"
 #include "place.h"
 #include "runtime/unit.h"
 #include "scan.h"
@@ -226,7 +227,8 @@ static const char *split_tag(
 	return colon + 1;
 }
 
-static int open_image(struct root *r, struct diag *d)
+/* An image of the host: it is opened to know what it is. */
+static int note_image(struct root *r, struct diag *d)
 {
 	const struct base_plan *plan = lowest(r);
 	struct item item = {.place = plan->place};
@@ -241,6 +243,53 @@ static int open_image(struct root *r, struct diag *d)
 	return 0;
 }
 
+/* What a registry's reference means, by itself or by the lock; asks the registry where
+ * neither says. */
+static int pin_image(struct root *r, struct supply *s, struct diag *d)
+{
+	const struct base_plan *plan = lowest(r);
+	const struct base_options *o = s->options;
+
+	if (oci_fetch_named(plan->image, r->registry))
+		return 0;
+	s->lock.image = plan->image;
+	if (!o->update && s->old.image && strcmp(s->old.image, plan->image) == 0) {
+		memcpy(r->registry, s->old.image_sha256, DIGEST_HEX);
+	} else if (o->find_only) {
+		s->incomplete = 1;
+	} else if (o->locked) {
+		return diag_fail(d, "%s: does not pin %s, and --locked allows no other",
+			s->lock_path, plan->image);
+	} else {
+		if (supply_check_lock(s, d) < 0 ||
+			oci_fetch_ask(plan->image, &plan->place, o, r->registry, d) < 0)
+			return -1;
+		s->lock_is_new = 1;
+	}
+	memcpy(s->lock.image_sha256, r->registry, DIGEST_HEX);
+	return 0;
+}
+
+static int note_registry(struct root *r, struct diag *d)
+{
+	if (pin_image(r, &r->supplies[r->chain->root], d) < 0)
+		return -1;
+	buffer_printf(&r->sources, "registry %s\n", r->registry);
+	return 0;
+}
+
+/* Images of registries are fetched only to build. */
+static int fetch_image(struct root *r, struct diag *d)
+{
+	const struct base_plan *plan = lowest(r);
+	const char *path = oci_fetch(plan->image, r->registry,
+		r->supplies[r->chain->root].store, &plan->place, r->options, r->arena, d);
+
+	return path ? oci_open(&r->image, path, NULL, plan->image, &plan->place, r->arena,
+			      d)
+		    : -1;
+}
+
 int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	const struct base_options *o, struct arena *a, struct diag *d)
 {
@@ -251,7 +300,8 @@ int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	if (lowest(r)->root == ROOT_PACKAGES)
 		rc = pin_packages(r, d);
 	else if (lowest(r)->root == ROOT_IMAGE)
-		rc = open_image(r, d);
+		rc = oci_fetch_is_meant(lowest(r)->image) ? note_registry(r, d)
+							  : note_image(r, d);
 	return rc == 0 ? note_files(r, d) : -1;
 }
 
@@ -284,6 +334,13 @@ static int add_contents(struct root *r, struct tree *t, struct diag *d)
 	return scan(r, t, lowest(r), &items, d);
 }
 
+static int add_image(struct root *r, struct tree *t, struct diag *d)
+{
+	if (r->registry[0] && fetch_image(r, d) < 0)
+		return -1;
+	return oci_add_layers(&r->image, t, &lowest(r)->place, d);
+}
+
 static int fill(struct root *r, struct tree *t, struct diag *d)
 {
 	const struct base_plan *plan = lowest(r);
@@ -292,7 +349,7 @@ static int fill(struct root *r, struct tree *t, struct diag *d)
 	if (plan->root == ROOT_PACKAGES)
 		rc = add_packages(r, t, d);
 	else if (plan->root == ROOT_IMAGE)
-		rc = oci_add_layers(&r->image, t, &plan->place, d);
+		rc = add_image(r, t, d);
 	else
 		rc = add_contents(r, t, d);
 	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)

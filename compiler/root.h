@@ -20,6 +20,7 @@ struct root {
 	struct supply *supplies;    /* one a plan of the chain, open */
 	struct debian_layer *layer; /* the last one of packages, or NULL */
 	struct oci_image image;
+	char registry[DIGEST_HEX]; /* what the image is called there, or "" */
 	struct buffer sources; /* what decides the disk, in words: for the base's key */
 	const char **inputs;   /* host files among that */
 	size_t input_count;

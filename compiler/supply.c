@@ -375,7 +375,10 @@ int supply_keep_lock(struct supply *s, struct diag *d)
 		return 0;
 	if (lock_write(s->lock_path, &s->lock, s->plan->name, d) < 0)
 		return -1;
-	supply_say(s->options, 0, "%s pins %zu package%s", s->lock_path, s->lock.count,
-		s->lock.count == 1 ? "" : "s");
+	if (s->lock.image)
+		supply_say(s->options, 0, "%s pins %s", s->lock_path, s->lock.image);
+	if (s->lock.count > 0)
+		supply_say(s->options, 0, "%s pins %zu package%s", s->lock_path,
+			s->lock.count, s->lock.count == 1 ? "" : "s");
 	return 0;
 }
