@@ -9,10 +9,10 @@ build="gcc libc6-dev make pkgconf musl-tools zlib1g-dev
 	libseccomp-dev libssl-dev"
 run="apt debian-archive-keyring qemu-system-x86"
 check="bats bats-assert bats-file bats-support binutils busybox-static bzip2 clang-format
-	cpio curl e2fsprogs genisoimage git jq libcmocka-dev lua-check
-	mmdebstrap munge procps psmisc python3-pandas r-base-core scdoc shellcheck skopeo
-	slurm-client slurmctld slurmd strace time umoci util-linux xfsprogs xorriso
-	xz-utils zip zstd"
+	cpio curl e2fsprogs genisoimage git hmmer hmmer-examples jq libcmocka-dev lua-check
+	mmdebstrap munge procps psmisc python3-numpy python3-pandas r-base-core scdoc
+	shellcheck skopeo slurm-client slurmctld slurmd strace time uidmap umoci util-linux
+	xfsprogs xorriso xz-utils zip zstd"
 bench="bsdextrautils erofs-utils genext2fs hyperfine jq openssl perl squashfs-tools time"
 
 wanted=
