@@ -407,6 +407,35 @@ $(OCI_LIST): $(SAN)/tests/oci/list.o $(SAN)/libcompiler.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) -pthread $(SANITIZE) -o $@ $^ $(COMPILER_LIBS)
 
+# What reads foreign bytes, given random ones: FUZZ_SECONDS each, from the corpus that
+# earlier runs left.
+FUZZERS := fuzz_oci
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang
+FUZZ := $(BUILD)/fuzz
+FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzzed = $(patsubst %.c,$(FUZZ)/%.o,$(filter-out %/main.c %/heap.c,$(1)))
+
+.PHONY: fuzz
+fuzz: $(patsubst %,$(FUZZ)/%,$(FUZZERS)) ## let libFuzzer try what reads foreign bytes (needs clang)
+	@for fuzzer in $(FUZZERS); do \
+		mkdir -p $(FUZZ)/corpus/$$fuzzer && \
+		$(FUZZ)/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -max_len=65536 \
+			-artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus/$$fuzzer || exit 1; \
+	done
+
+$(FUZZ)/%.o: %.c
+	$(call say,CC,$< (fuzzed))
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(filter-out $(HARDENING),$(PROJECT_CFLAGS)) $(INCLUDES) $(FUZZ_CFLAGS) \
+		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(FUZZ)/compiler/embed.o: $(EMBEDDED)
+$(FUZZ)/libcompiler.a: $(call fuzzed,$(COMMON_SOURCES) $(COMPILER_SOURCES))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libcompiler.a
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(COMPILER_LIBS)
+
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
