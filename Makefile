@@ -303,9 +303,11 @@ COMPILER_TESTS := \
 	test_archive \
 	test_archive_keep \
 	test_cpio \
+	test_debian \
 	test_depfile \
 	test_disks \
 	test_ext4 \
+	test_family \
 	test_host_files \
 	test_iso \
 	test_known \

@@ -138,6 +138,57 @@ static void lies_beside_the_recipe(void **state)
 	arena_clear(&a);
 }
 
+static void keeps_steps_apart(void **state)
+{
+	CLEANUP(buffer_clear) struct buffer x = {0}, y = {0};
+	struct arena a = {0};
+	struct diag d = {0};
+	struct lock l = {.suite = "bookworm", .packages = "bash less", .below = SHA};
+	struct lock again;
+	struct pin bash = busybox;
+
+	(void)state;
+	bash.asked = bash.name = "bash";
+	for (int step = PIN_PACKAGES; step >= PIN_MEMBERS; step--) {
+		bash.step = (enum pin_step)step;
+		bash.size_bytes = (uint64_t)step + 1;
+		lock_set(&l, &bash, &a);
+	}
+	assert_int_equal(l.count, 3);
+	lock_format(&l, "mini", &x);
+	assert_non_null(strstr(x.bytes, "\nPackages: bash less\nBelow: " SHA "\n\n"));
+	assert_int_equal(lock_parse(x.bytes, x.size, "x.lock", &again, &a, &d), 0);
+	lock_format(&again, "mini", &y);
+	assert_string_equal(x.bytes, y.bytes);
+	for (int step = PIN_MEMBERS; step <= PIN_PACKAGES; step++)
+		assert_int_equal(
+			lock_find(&again, (enum pin_step)step, "bash")->size_bytes,
+			step + 1);
+	lock_drop(&again, PIN_ESSENTIAL);
+	assert_null(lock_find(&again, PIN_ESSENTIAL, "bash"));
+	assert_non_null(lock_find(&again, PIN_PACKAGES, "bash"));
+	assert_int_equal(again.count, 2);
+	arena_clear(&a);
+}
+
+/* A root disk that nothing is added to is not the same as no root disk. */
+static void tells_nothing_from_no_packages(void **state)
+{
+	CLEANUP(buffer_clear) struct buffer x = {0};
+	struct arena a = {0};
+	struct diag d = {0};
+	struct lock l = {.suite = "bookworm", .packages = ""}, again;
+
+	(void)state;
+	lock_format(&l, "mini", &x);
+	assert_int_equal(lock_parse(x.bytes, x.size, "x.lock", &again, &a, &d), 0);
+	assert_string_equal(again.packages, "");
+	assert_null(again.below);
+	assert_int_equal(lock_parse(HEAD, strlen(HEAD), "x.lock", &again, &a, &d), 0);
+	assert_null(again.packages);
+	arena_clear(&a);
+}
+
 /* Parses the text; it must fail with exactly this line. */
 static void assert_refused(const char *text, size_t size, const char *message)
 {
@@ -215,6 +266,8 @@ static void refuses_hostile_fields(void **state)
 		{"Filename", "pool/../../x.deb"},
 		{"Filename", "pool/x y.deb"},
 		{"Filename", "http://elsewhere/pool/x.deb"},
+		{"Step", "members"},
+		{"Step", ""},
 	};
 
 	(void)state;
@@ -222,7 +275,7 @@ static void refuses_hostile_fields(void **state)
 		static const char *const fields[][2] = {{"Package", "busybox"},
 			{"For", "busybox"}, {"Version", "1"}, {"Architecture", "all"},
 			{"Size", "7"}, {"SHA256", SHA}, {"Archive", "debian"},
-			{"Filename", "pool/x.deb"}};
+			{"Filename", "pool/x.deb"}, {"Step", "packages"}};
 		struct buffer text = {0};
 		struct arena a = {0};
 		struct diag d = {0};
@@ -271,6 +324,8 @@ int main(void)
 		cmocka_unit_test(finds_by_what_was_asked),
 		cmocka_unit_test(a_missing_file_is_an_empty_lock),
 		cmocka_unit_test(lies_beside_the_recipe),
+		cmocka_unit_test(keeps_steps_apart),
+		cmocka_unit_test(tells_nothing_from_no_packages),
 		cmocka_unit_test(refuses_what_is_no_lock),
 		cmocka_unit_test(refuses_a_pin_twice),
 		cmocka_unit_test(refuses_hostile_fields),

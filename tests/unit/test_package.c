@@ -86,6 +86,19 @@ static void make_package(
 	archive_write_free(a);
 }
 
+/* One without data: ar(debian-binary, control.tar.xz). */
+static void make_control(const char *path, const char *control, size_t size)
+{
+	struct archive *a = archive_write_new();
+
+	archive_write_set_format_ar_bsd(a);
+	assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
+	add_bytes(a, "debian-binary", "2.0\n", 4);
+	add_bytes(a, "control.tar.xz", control, size);
+	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
+	archive_write_free(a);
+}
+
 struct fixture {
 	char folder[32];
 	char *path;
@@ -204,6 +217,34 @@ static void shows_nothing_that_leads_out(void **state)
 	assert_string_equal(f->seen.bytes, "..data f 644 fine\n");
 }
 
+static void reads_the_control_file(void **state)
+{
+	static const struct part parts[] = {
+		{"./md5sums", AE_IFREG, 0644, "x", NULL},
+		{"./control", AE_IFREG, 0644, "Package: x\n", NULL},
+		{"./postinst", AE_IFREG, 0755, "x", NULL},
+	};
+	struct fixture *f = *state;
+	size_t size = make_tar(f->data, parts, 3, ARCHIVE_FILTER_XZ);
+
+	/* What is no archive there. */
+	make_package(f->path, "data.tar", f->data, size);
+	assert_int_equal(
+		package_read_control(AT_FDCWD, f->path, "x.deb", &f->seen, &f->diag), -1);
+	diag_clear(&f->diag);
+	make_control(f->path, f->data, size);
+	assert_int_equal(
+		package_read_control(AT_FDCWD, f->path, "x.deb", &f->seen, &f->diag), 0);
+	assert_string_equal(f->seen.bytes, "Package: x\n");
+	size = make_tar(f->data, parts, 1, ARCHIVE_FILTER_XZ);
+	make_control(f->path, f->data, size);
+	assert_int_equal(
+		package_read_control(AT_FDCWD, f->path, "x.deb", &f->seen, &f->diag), -1);
+	assert_string_equal(f->diag.lines[0].text,
+		"x.deb: not a Debian package: it has no control file");
+	diag_clear(&f->diag);
+}
+
 static void stops_when_told(void **state)
 {
 	static const struct part parts[] = {
@@ -278,6 +319,8 @@ int main(void)
 			reads_each_compression, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			shows_nothing_that_leads_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			reads_the_control_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stops_when_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			refuses_a_member_over_the_limit, set_up, tear_down),
