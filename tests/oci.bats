@@ -466,3 +466,37 @@ start_registry() {
 	run -0 find cache/workunit/tmp cache/workunit/images -mindepth 1 -maxdepth 1
 	assert_output "cache/workunit/images/$digest"
 }
+
+@test "a base of a registry's image: its digest goes to the lock" {
+	command -v docker-registry >/dev/null || skip "lacks docker-registry"
+	[ -e /etc/containers/policy.json ] || skip "lacks /etc/containers/policy.json"
+	own_cache
+	start_registry
+	skopeo copy -q "oci:$MADE/image:t" "docker://$HOST/lab/app:1"
+	echo "return oci \"docker://$HOST/lab/app:1\"" >base.lua
+	run -0 "$WUC" base build ./base.lua
+	assert_output --partial "fetching docker://$HOST/lab/app:1"
+	local first
+	first=$("$WUC" base path ./base.lua)
+	run -0 grep -E '^Image-SHA256: [0-9a-f]{64}$' base.lock
+	# The tag moves on; the lock does not.
+	umoci_changed
+	"$WUC" base remove base
+	rm -r cache/workunit/images
+	"$WUC" base build -q ./base.lua
+	assert_equal "$("$WUC" base path ./base.lua)" "$first"
+	kill "$(cat "$REGISTRY_PID")"
+	rm "$REGISTRY_PID"
+	"$WUC" base build -q ./base.lua
+	rm base.lock
+	run -1 --separate-stderr "$WUC" base build -q ./base.lua
+	assert_equal "${#stderr_lines[@]}" 1
+	assert_regex "$stderr" 'docker://.*: skopeo: '
+	assert_not_exist base.lock
+}
+
+umoci_changed() {
+	cp -r "$MADE/image" changed
+	umoci config --image changed:t --config.user 99
+	skopeo copy -q oci:changed:t "docker://$HOST/lab/app:1"
+}
