@@ -5,6 +5,8 @@
 
 #define LINKS_MAX 255 /* that a path may lead through */
 
+static const char too_deep[] = "a path of more than 4095 bytes";
+
 /* A way through the tree. */
 struct reach {
 	struct tree *tree;
@@ -16,6 +18,14 @@ struct reach {
 
 static struct node *follow(struct reach *r, struct node *at, const char *path);
 
+/* Links could make a tree of any depth. */
+static int is_deep(const struct node *n, size_t size)
+{
+	for (; n->parent; n = n->parent)
+		size += strlen(n->name) + 1;
+	return size > TREE_PATH_MAX;
+}
+
 static struct node *make_folder(
 	struct reach *r, struct node *at, const char *name, size_t size)
 {
@@ -25,6 +35,10 @@ static struct node *make_folder(
 
 	if (size > TREE_NAME_MAX) {
 		r->why = "a name of more than 255 bytes";
+		return NULL;
+	}
+	if (is_deep(at, size)) {
+		r->why = too_deep;
 		return NULL;
 	}
 	memcpy(text, name, size);
@@ -82,6 +96,11 @@ struct node *tree_reach(struct tree *t, struct node *from, const char *path, int
 	struct reach r = {.tree = t, .make = make, .place = place};
 	struct node *n = follow(&r, from, path);
 
+	/* Something is to come into it. */
+	if (n && make && is_deep(n, 0)) {
+		r.why = too_deep;
+		n = NULL;
+	}
 	*why = n ? NULL : r.why;
 	return n;
 }

@@ -300,6 +300,26 @@ static void test_replace_through_links(void **state)
 	tree_clear(&t);
 }
 
+/* Each link leads deeper than the last, all by short paths. */
+static void test_depth(void **state)
+{
+	char deep[3001];
+	const char *why = NULL;
+	struct node *at;
+	struct tree t;
+
+	(void)state;
+	tree_init(&t, 0);
+	for (int i = 0; i < 3000; i += 2)
+		memcpy(deep + i, "d/", 2);
+	deep[2999] = '\0';
+	at = tree_reach(&t, t.root, deep, 1, NULL, &why);
+	assert_non_null(at);
+	assert_null(tree_reach(&t, at, deep, 1, NULL, &why));
+	assert_string_equal(why, "a path of more than 4095 bytes");
+	tree_clear(&t);
+}
+
 static void make_listed(struct tree *t, struct buffer *list)
 {
 	static const struct xattr origin = {"user.ori gin", "\x01z", 2};
@@ -396,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_remove_links),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_replace_through_links),
+		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_list_is_mtree),
 	};
