@@ -24,9 +24,14 @@
 
 static const char *const kept[] = {"/proc", "/sys", "/dev", "/run"};
 
-/* Whatever may be filled together leaves the agent its memory: /tmp is of the same. */
+/* Whatever may be filled together leaves its memory to the agent, and to the programs
+ * that are read from the disk again and again without: /tmp is of the same, /dev/shm
+ * shrinks. */
 static int mount_memory(struct text *problem)
 {
+	if (mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, "size=20%") <
+		0)
+		return mounts_fail(problem, "/dev/shm", "cannot bound it");
 	if (mount("tmpfs", MEMORY, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=50%") <
 			0 ||
 		mkdir(CHANGES, 0755) < 0 || mkdir(SCRATCH, 0755) < 0 ||
