@@ -122,6 +122,7 @@ COMPILER_SOURCES := \
 	compiler/store.c \
 	compiler/stream.c \
 	compiler/supply.c \
+	compiler/sweeper.c \
 	compiler/threads.c \
 	compiler/tree.c \
 	compiler/tree_list.c \

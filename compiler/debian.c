@@ -170,8 +170,9 @@ static int make_layer(struct step *w, struct diag *d)
 	debian_list_step(s, w->step, &own, s->arena);
 	debian_list_contents(w->layer, w->step, &all, s->arena);
 	b.count = own.count;
-	supply_say(s->options, 0, "installing %zu %spackages for base %s", own.count,
-		w->below < 0 ? "essential " : "", s->plan->name);
+	supply_say(s->options, 0, "installing %zu %spackage%s for base %s", own.count,
+		w->below < 0 ? "essential " : "", own.count == 1 ? "" : "s",
+		s->plan->name);
 	if (fill_repository(w, &own, d) < 0 || debian_run_bootstrap(&b, LAYER, d) < 0 ||
 		debian_check_layer(w->folder.fd, LAYER, s->plan->name, &all, d) < 0)
 		return -1;

@@ -55,7 +55,11 @@ static const char finish[] =
 	"rm -f var/lib/dpkg/triggers/Lock var/cache/debconf/*-old\n"
 	"rm -rf var/cache/apt/* var/lib/apt/lists/* var/cache/fontconfig/*\n"
 	"rm -rf var/cache/man/* var/cache/ldconfig/*\n"
-	"find var/log -type f -delete\n";
+	"find var/log -type f -delete\n"
+	/* dpkg's exclusions let links pass. */
+	"for folder in usr/share/man usr/share/info; do\n"
+	"	[ ! -d $folder ] || find $folder ! -type d -delete\n"
+	"done\n";
 
 static const char sources[] =
 	"WU_SOURCES="

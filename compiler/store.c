@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "debian_host.h"
 
 #define TOUCH_SECONDS 3600 /* more often tells nobody more */
 
@@ -54,6 +55,7 @@ int store_open(struct store *s, struct diag *d)
 
 void store_close(struct store *s)
 {
+	sweeper_stop(&s->sweeper);
 	file_close(&s->lock);
 	file_close(&s->tmp);
 	file_close(&s->fd);
@@ -76,8 +78,15 @@ int store_lock(struct store *s, int wait)
 	return 0;
 }
 
+static void sweep(int tmp)
+{
+	debian_remove_abandoned(tmp, STORE_PREFIX);
+}
+
 int store_make_folder(struct store *s, struct workdir *w, struct diag *d)
 {
+	if (!s->sweeper.pid)
+		sweeper_start(&s->sweeper, s->tmp, sweep);
 	return workdir_make(w, s->tmp, STORE_PREFIX, d);
 }
 
@@ -98,7 +107,7 @@ int store_keep_file(struct store *s, struct workdir *w, const char *name,
 	CLEANUP(file_close)
 	int fd = openat(w->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-	if (fd < 0 || fchmod(fd, 0444) < 0 || fsync(fd) < 0 ||
+	if (fd < 0 || fchmod(fd, 0444) < 0 || futimens(fd, NULL) < 0 || fsync(fd) < 0 ||
 		renameat(w->fd, name, s->fd, place) < 0 || sync_folder_of(s, place) < 0)
 		return diag_fail_errno(d, "%s/%s", s->path, place);
 	return 0;

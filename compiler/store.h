@@ -11,6 +11,7 @@
 #include "common/digest.h"
 #include "common/memory.h"
 #include "common/workdir.h"
+#include "sweeper.h"
 
 #define STORE_PREFIX "build-" /* of the folders in tmp/ */
 
@@ -19,6 +20,7 @@ struct store {
 	int fd;	    /* the folder */
 	int tmp;    /* its folder tmp */
 	int lock;   /* held by the one process that fetches or builds, or -1 */
+	struct sweeper sweeper; /* from the first folder in tmp/ on */
 };
 
 /* Opens it, made where there is none, and removes what dead processes left in tmp/. */
@@ -30,7 +32,8 @@ void store_close(struct store *s);
  * saves work twice done, no more. */
 int store_lock(struct store *s, int wait);
 
-/* A folder in tmp/ that is this process's own; workdir_drop() ends it. */
+/* A folder in tmp/ that is this process's own; workdir_drop() ends it. Whatever ends this
+ * process takes the folder away. */
 int store_make_folder(struct store *s, struct workdir *w, struct diag *d);
 
 /* Moves a file of the folder to its place in the store ("packages/….deb"), synced, mode

@@ -1,0 +1,272 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bases: root disks from folders and archives, bases that go on from others, and the store
+# that holds them: what is built, when, and what clearing away leaves.
+
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own, and means to be
+# shellcheck disable=SC2154 # bats sets output, stderr and their lines
+
+load helpers
+load build_helpers
+
+setup_file() {
+	export WUC_RECIPES=$ROOT/recipes
+	build_require_base
+	[ -e "$BATS_FILE_TMPDIR/lacks" ] || make_tree "$BATS_FILE_TMPDIR/tree"
+}
+
+# A root file system in small: BusyBox, a set-id program, a folder that others may not see.
+make_tree() {
+	local mini
+	mini=$("$WUC" base path mini)
+	mkdir -p "$1"/{bin,etc,root,srv}
+	(cd "$1" && cpio -i --quiet --no-absolute-filenames 'bin/*' <"$mini/initrd")
+	echo below >"$1/etc/who"
+	printf '#!/bin/sh\necho tool\n' >"$1/bin/tool"
+	chmod 4755 "$1/bin/tool"
+	chmod 700 "$1/root"
+	touch -d '2001-02-03 04:05:06 UTC' "$1/etc/who"
+}
+
+setup() {
+	build_skip_if_lacking
+	export WUC_RECIPES=$ROOT/recipes
+	local theirs=${XDG_CACHE_HOME:-$HOME/.cache}/workunit
+	cd "$BATS_TEST_TMPDIR" || return
+	export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+	STORE=$XDG_CACHE_HOME/workunit
+	mkdir -p "$STORE/packages"
+	while read -r digest; do
+		cp "$theirs/packages/$digest.deb" "$STORE/packages/"
+	done < <(sed -n 's/^SHA256: //p' "$ROOT/recipes/mini.lock")
+	cp -a "$BATS_FILE_TMPDIR/tree" tree
+	echo 'return root { "tree", name = "lower" }' >lower.lua
+	cat >upper.lua <<-'EOF'
+		return base {
+			name = "upper", from = "./lower.lua",
+			files = { ["etc/who"] = text "above\n", ["srv/data"] = folder { mode = "0770" } },
+		}
+	EOF
+	echo 'return unit { name = "u", base = "./upper.lua", command = "cat /etc/who" }' >u.lua
+}
+
+in_store() {
+	(cd "$STORE" && find bases keys layers images tmp 2>/dev/null | sort)
+}
+
+path_of() {
+	"$WUC" base path "$1"
+}
+
+@test "bases: a folder becomes a root disk, whoever owns it here" {
+	"$WUC" base build -q ./lower.lua
+	local image
+	image=$(path_of ./lower.lua)/root.img
+	run -0 e2fsck -fn "$image"
+	assert_equal "$(cat_from "$image" /etc/who)" below
+	run stat_of "$image" /bin/tool
+	assert_output --partial "Mode:  04755"
+	assert_output --regexp "User: +0 +Group: +0"
+	run stat_of "$image" /root
+	assert_output --partial "Mode:  0700"
+	run stat_of "$image" /etc/who
+	assert_output --partial "mtime: 0x3a7b8372:00000000 -- Sat Feb  3 04:05:06 2001"
+	assert_equal "$(stat -c %a "$image")" 444
+	# The same from another folder, at another time.
+	cp -a tree moved
+	sed 's/"tree"/"moved"/' lower.lua >again.lua
+	rm -rf "$STORE/bases" "$STORE/keys"
+	"$WUC" base build -q ./again.lua
+	cmp "$(path_of ./again.lua)/root.img" "$image" || [ ! -e "$image" ]
+	assert_equal "$(path_of ./again.lua)" "${image%/root.img}"
+}
+
+@test "bases: an archive keeps its owners, and goes on top of a folder" {
+	mkdir -p more/etc
+	echo top >more/etc/who
+	tar --owner=7 --group=8 --mtime=@5 -C more -czf more.tar.gz ./etc/who
+	echo 'return root { "tree", "more.tar.gz" }' >both.lua
+	"$WUC" base build -q ./both.lua
+	local image
+	image=$(path_of ./both.lua)/root.img
+	assert_equal "$(cat_from "$image" /etc/who)" top
+	run stat_of "$image" /etc/who
+	assert_output --regexp "User: +7 +Group: +8"
+	run stat_of "$image" /bin/tool
+	assert_output --partial "Mode:  04755"
+}
+
+@test "bases: one goes on from another; a guest sees what both say" {
+	command -v qemu-system-x86_64 >/dev/null || skip "lacks qemu-system-x86_64"
+	"$WUC" build -q u.lua
+	local before
+	before=$(sha256sum units/u/base/root.img)
+	run -0 "$WURUN" run units/u -o results
+	assert_equal "$(cat results/*/stdout)" above
+	assert_equal "$(sha256sum units/u/base/root.img)" "$before"
+	run -0 "$WURUN" verify units/u
+	image=$(path_of ./upper.lua)/root.img
+	run stat_of "$image" /srv/data
+	assert_output --partial "Mode:  0770"
+}
+
+@test "bases: a unit is made anew when, and only when, its base changed" {
+	"$WUC" build -q u.lua
+	run -0 "$WUC" build --why u.lua
+	assert_output "units/u: up to date, 1 instance"
+	touch lower.lua tree/etc/who
+	echo "-- a remark" >>upper.lua
+	touch -d '2001-02-03 04:05:06 UTC' tree/etc/who
+	run -0 "$WUC" build --why u.lua
+	assert_output "units/u: up to date, 1 instance"
+	echo changed >tree/srv/new
+	run -0 --separate-stderr "$WUC" build --why u.lua
+	assert_line --regexp '^base/root\.img: base upper changed from [0-9a-f]{12} to [0-9a-f]{12}$'
+	assert_line "units/u: 1 instance, 2 files made, 7 kept"
+	assert_equal "$(cat_from units/u/base/root.img /srv/new)" changed
+}
+
+@test "bases: make hears of every file that decided" {
+	"$WUC" build -q -MD -MF u.d u.lua
+	for file in lower.lua upper.lua tree/etc/who tree/bin/tool mini.lua mini.lock; do
+		grep -q "/$file\>\|^$file\>\| $file\>" u.d
+	done
+}
+
+@test "bases: list, show and path tell what there is" {
+	"$WUC" base build -q ./upper.lua
+	run -0 "$WUC" base list
+	assert_equal "${#lines[@]}" 1
+	assert_output --regexp "^upper +[0-9a-f]{12} +[0-9.]+ MiB +$STORE/bases/[0-9a-f]{64}$"
+	local digest
+	digest=$(basename "$(path_of ./upper.lua)")
+	run -0 "$WUC" base show upper
+	assert_line --regexp "^name +upper$"
+	assert_line --regexp "^digest +$digest$"
+	assert_line --regexp "root\.img +[0-9.]+ [KM]iB +$(sha256sum <"$STORE/bases/$digest/root.img" | cut -c1-64)$"
+	assert_line --regexp "linux-image-[^ ]+ [0-9]"
+	local by_name=$output
+	run -0 "$WUC" base show "${digest:0:12}"
+	assert_output "$by_name"
+	run -1 "$WUC" base show "${digest:0:11}"
+	run -1 "$WUC" base show nothing
+	assert_output "wuc: base nothing: not in the store (wuc base list says what is)"
+	run -2 "$WUC" base shwo upper
+	assert_line --index 0 "wuc: base: expected build, list, show, path, remove or gc, found shwo"
+	run -2 "$WUC" base list upper
+	run -2 "$WUC" base gc --older-than soon
+	assert_line --index 0 "wuc: --older-than: expected a time such as 30d, found soon"
+}
+
+@test "bases: remove takes one away, and its unit stays whole" {
+	"$WUC" build -q u.lua
+	run -0 "$WUC" base remove upper
+	assert_output --regexp "^base upper: [0-9a-f]{12} removed$"
+	run -0 "$WUC" base list
+	assert_output ""
+	run -1 "$WUC" base path ./upper.lua
+	run -0 "$WURUN" verify units/u
+	run -0 --separate-stderr "$WUC" build --why u.lua
+	assert_output "units/u: up to date, 1 instance"
+}
+
+@test "bases: gc takes what was not used for long, and nothing else" {
+	"$WUC" base build -q ./upper.lua
+	"$WUC" base build -q ./lower.lua
+	local upper lower
+	upper=$(basename "$(path_of ./upper.lua)")
+	lower=$(basename "$(path_of ./lower.lua)")
+	run -0 "$WUC" base gc
+	assert_output "0 entries, 0 B freed"
+	touch -d '40 days ago' "$STORE/bases/$upper" "$STORE"/packages/*
+	run -0 "$WUC" base gc -n
+	assert_line --regexp " bases/$upper$"
+	assert_line --regexp "entries, .* to free$"
+	assert_dir_exists "$STORE/bases/$upper"
+	# A build says that it is in use.
+	"$WUC" base build -q ./upper.lua
+	run -0 "$WUC" base gc
+	refute_line --partial "$upper"
+	touch -d '40 days ago' "$STORE/bases/$upper"
+	run -0 "$WUC" base gc --older-than 41d
+	assert_output "0 entries, 0 B freed"
+	run -0 "$WUC" base gc -q
+	assert_output ""
+	assert_dir_not_exists "$STORE/bases/$upper"
+	assert_dir_exists "$STORE/bases/$lower"
+	run bash -c "grep -l $upper $STORE/keys/*"
+	assert_output ""
+	run bash -c "ls $STORE/packages $STORE/tmp | grep -c deb"
+	assert_output 0
+}
+
+@test "bases: whatever ends a build, nothing of it is left" {
+	# Large enough to be caught at it.
+	head -c 300M /dev/urandom >tree/srv/large
+	"$WUC" base build -q mini
+	in_store >before
+	local signal status
+	for signal in INT TERM KILL; do
+		# A shell has the interrupt ignored in what it runs in the background.
+		env --default-signal=INT "$WUC" base build -q ./lower.lua 2>errors &
+		until find "$STORE/tmp" -name root.img -size +1M | grep -q .; do
+			kill -0 $! || fail "it is done already"
+			sleep 0.02
+		done
+		kill -"$signal" $!
+		status=0
+		wait $! || status=$?
+		[ "$status" -gt 128 ]
+		for ((i = 0; i < 50; i++)); do
+			[ "$(in_store)" != "$(cat before)" ] || break
+			sleep 0.1
+		done
+		run -0 diff <(in_store) before
+	done
+}
+
+@test "bases: two builds at once make one base" {
+	head -c 100M /dev/urandom >tree/srv/large
+	"$WUC" base build -q ./upper.lua &
+	local first=$!
+	"$WUC" base build -q ./upper.lua
+	wait "$first"
+	run -0 "$WUC" base list
+	assert_equal "${#lines[@]}" 1
+	assert_equal "$(find "$STORE/tmp" -mindepth 1 | wc -l)" 0
+}
+
+@test "bases: a dry run makes nothing and asks nobody" {
+	WU_DEBIAN_MIRROR=http://127.0.0.1:9 run -0 "$WUC" build -n u.lua
+	assert_line --regexp "^units/u: 1 instance, [0-9]+ files to make"
+	assert_equal "$(find "$STORE/bases" -mindepth 1 | wc -l)" 0
+	assert_dir_not_exists units
+}
+
+@test "bases: bad sources end in one line and an unchanged store" {
+	"$WUC" base build -q mini
+	in_store >before
+	tar -C tree -czf whole.tar.gz .
+	head -c 300000 whole.tar.gz >short.tar.gz
+	tar -P -C tree --transform 's,^\./etc/who,../../who,' -cf climbs.tar ./etc/who
+	mkfifo pipe
+	local source
+	for source in short.tar.gz climbs.tar pipe missing /etc; do
+		echo "return root { \"$source\", name = \"bad\" }" >bad.lua
+		run -1 --separate-stderr "$WUC" base build -q ./bad.lua
+		assert_equal "$output" ""
+		assert_equal "${#stderr_lines[@]}" 1
+		assert_regex "$stderr" "^\./bad\.lua:1: "
+		run -0 diff <(in_store) before
+	done
+	echo 'return base { from = "mini", packages = {} }' >bad.lua
+	run -1 "$WUC" base build -q ./bad.lua
+	assert_output --partial "./bad.lua:1: packages: unknown name"
+}
+
+@test "bases: a unit without a command needs a base that brings one" {
+	echo 'return unit { base = "./upper.lua" }' >none.lua
+	run -1 "$WUC" build -q none.lua
+	assert_output 'none.lua:1: unit: expected a command, found nothing (command = "…"), and the base upper brings none'
+	assert_dir_not_exists units
+}
