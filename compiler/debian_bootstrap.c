@@ -56,7 +56,9 @@ static const char finish[] =
 	"rm -rf var/cache/apt/* var/lib/apt/lists/* var/cache/fontconfig/*\n"
 	"rm -rf var/cache/man/* var/cache/ldconfig/*\n"
 	"find var/log -type f -delete\n"
-	/* dpkg's exclusions let links pass. */
+	/* dpkg's exclusions let links and folders pass. */
+	"find usr/share/doc -mindepth 2 ! -type d ! -name copyright -delete\n"
+	"find usr/share/doc -mindepth 2 -depth -type d -empty -delete\n"
 	"for folder in usr/share/man usr/share/info; do\n"
 	"	[ ! -d $folder ] || find $folder ! -type d -delete\n"
 	"done\n";

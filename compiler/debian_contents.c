@@ -9,7 +9,7 @@
 #include "package.h"
 
 /* Raise it with any change of what the same packages give. */
-#define DEBIAN_BUILDER_VERSION 2
+#define DEBIAN_BUILDER_VERSION 3
 
 static int compare_names(const void *a, const void *b)
 {
