@@ -106,6 +106,9 @@ static const struct base_plan *load(const char *path, const char *text,
 	}
 	if (recipe_load(holder, path, &own, d) < 0)
 		return NULL;
+	/* A base that a unit makes on the spot has no other name than the unit's. */
+	if (holder->unit && holder->unit->base.kind == BASE_INLINE)
+		return holder->unit->base.plan;
 	if (!holder->base)
 		place_fail(d, p,
 			"expected a recipe that returns base { … }, found a unit in %s",

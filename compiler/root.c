@@ -209,36 +209,22 @@ static int pin_packages(struct root *r, struct diag *d)
 	return 0;
 }
 
-/* "PATH[:TAG]": a file of that whole name comes first. NULL: there is no tag. */
-static const char *split_tag(
-	struct root *r, const struct base_plan *plan, struct item *item, struct diag *d)
-{
-	const char *folder = base_recipe_folder(plan, r->arena, d);
-	const char *whole =
-		plan->image[0] == '/' || !folder
-			? plan->image
-			: arena_printf(r->arena, "%s/%s", folder, plan->image);
-	const char *colon = strrchr(plan->image, ':');
-
-	item->source = plan->image;
-	if (!colon || strchr(colon, '/') || access(whole, F_OK) == 0)
-		return NULL;
-	item->source = arena_memdup(r->arena, plan->image, (size_t)(colon - plan->image));
-	return colon + 1;
-}
-
 /* An image of the host: it is opened to know what it is. */
 static int note_image(struct root *r, struct diag *d)
 {
 	const struct base_plan *plan = lowest(r);
+	const char *folder = base_recipe_folder(plan, r->arena, d);
 	struct item item = {.place = plan->place};
-	const char *tag = split_tag(r, plan, &item, d);
-	const char *path = resolve(r, plan, &item, "a container image", d);
+	const char *tag, *path;
 
+	if (!folder)
+		return -1;
+	tag = oci_split(folder, plan->image, &item.source, r->arena);
+	path = resolve(r, plan, &item, "a container image", d);
 	if (!path || oci_open(&r->image, path, tag, item.source, &plan->place, r->arena,
 			     d) < 0)
 		return -1;
-	add_input(r, path);
+	add_input(r, r->image.input);
 	buffer_printf(&r->sources, "image %s\n", r->image.digest);
 	return 0;
 }

@@ -45,9 +45,8 @@ const struct pin *supply_find(const struct supply *s, const char *asked)
 	return lock_find(&s->lock, PIN_MEMBERS, asked);
 }
 
-/* The words that name this base on a command line: its name where that leads to its
- * recipe, else the recipe's path. */
-static const char *called(const struct supply *s)
+/* The base is called by its name where that leads to its recipe. */
+static int has_name(const struct supply *s)
 {
 	struct diag ignored = {0};
 	char *path = base_recipe_path(s->plan->name, NULL, &ignored);
@@ -58,7 +57,23 @@ static const char *called(const struct supply *s)
 
 	free(path);
 	diag_clear(&ignored);
-	return same ? s->plan->name : s->plan->recipe_path;
+	return same;
+}
+
+/* The words that name this base on a command line. */
+static const char *called(const struct supply *s)
+{
+	return has_name(s) ? s->plan->name : s->plan->recipe_path;
+}
+
+/* The same from the recipe's own folder: a lock is the same wherever it is made. */
+static const char *called_there(const struct supply *s)
+{
+	const char *slash = strrchr(s->plan->recipe_path, '/');
+
+	if (has_name(s))
+		return s->plan->name;
+	return arena_printf(s->arena, "./%s", slash ? slash + 1 : s->plan->recipe_path);
 }
 
 const char *supply_advice(const struct supply *s)
@@ -373,7 +388,7 @@ int supply_keep_lock(struct supply *s, struct diag *d)
 {
 	if (!s->lock_is_new || s->substituted)
 		return 0;
-	if (lock_write(s->lock_path, &s->lock, s->plan->name, d) < 0)
+	if (lock_write(s->lock_path, &s->lock, called_there(s), d) < 0)
 		return -1;
 	if (s->lock.image)
 		supply_say(s->options, 0, "%s pins %s", s->lock_path, s->lock.image);

@@ -349,6 +349,7 @@ assert_store_clean() {
 	until compgen -G "$STORE/tmp/*/kernel" >/dev/null || [ $((tries += 1)) -gt 500 ]; do
 		sleep 0.01
 	done
+	pkill -KILL -P "$pid" # who would sweep dies too, as with the whole host
 	kill -KILL "$pid"
 	wait "$pid" || true
 	assert_equal "$(ls "$STORE/bases" "$STORE/keys")" "$(printf '%s:\n\n%s:' "$STORE/bases" "$STORE/keys")"
