@@ -5,8 +5,9 @@
 
 #include "place.h"
 
-/* Two ways to have /bin as a link to /usr/bin: this one does not bring Perl. The links
- * are there from the start (debian_bootstrap.c). */
+/* Two ways to have /bin as a link to /usr/bin. Some releases let one choose: the second
+ * does not bring Perl. The links are there from the start (debian_bootstrap.c). */
+#define MERGES_USR "usrmerge"
 #define MERGED_USR "usr-is-merged"
 
 static int same(const char *x, const char *y)
@@ -96,7 +97,7 @@ static int can_keep_essential(struct supply *s, struct diag *d)
 
 static int resolve_essential(struct supply *s, struct diag *d)
 {
-	const char *words[] = {"?essential", MERGED_USR};
+	static const char *const words[] = {"?essential", MERGED_USR};
 	struct debian_contents nothing = {0};
 	int keep = can_keep_essential(s, d), merged;
 
@@ -107,10 +108,14 @@ static int resolve_essential(struct supply *s, struct diag *d)
 		take_step(s, PIN_ESSENTIAL);
 		return 0;
 	}
-	merged = mirror_has(&s->mirror, MERGED_USR, d);
-	if (merged < 0)
+	if (resolve_step(s, PIN_ESSENTIAL, &nothing, words, 1, d) < 0)
 		return -1;
-	return resolve_step(s, PIN_ESSENTIAL, &nothing, words, merged ? 2 : 1, d);
+	if (!lock_find(&s->lock, PIN_ESSENTIAL, MERGES_USR))
+		return 0;
+	merged = mirror_has(&s->mirror, MERGED_USR, d);
+	if (merged <= 0)
+		return merged;
+	return resolve_step(s, PIN_ESSENTIAL, &nothing, words, 2, d);
 }
 
 static int fetch_resolved(struct supply *s, enum pin_step step, struct diag *d)

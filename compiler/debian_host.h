@@ -18,8 +18,8 @@ const char *const *debian_unshare_options(void);
 /* 0, or -1 with one line that says what is lacking and what to do. */
 int debian_check_host(const char *base_name, struct diag *d);
 
-/* The first range of at least 65536 ids that a text in the form of /etc/subuid gives the
- * user: 1, or 0. */
+/* Whether a text in the form of /etc/subuid gives the user a range of at least 65536 ids.
+ */
 int debian_has_ids(const char *text, const char *user, uid_t uid);
 
 /* Removes a folder of the descriptor with all it holds, also what belongs to the user's
