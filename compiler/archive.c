@@ -29,6 +29,7 @@ struct import {
 	struct archive *archive;
 	gzFile gzip; /* what the archive is read through if it is gzip, else NULL */
 	char *chunk;
+	int has_no_place; /* contents cannot be kept on this host */
 	struct arena scratch;
 	struct diag *diag;
 };
@@ -190,8 +191,12 @@ static int add_file(
 	if (size <= m->limit)
 		rc = archive_spool_add(
 			m->tree, m->archive, m->name, &start, &size, m->diag);
-	if (rc != 0)
-		return rc > 0 ? fail_archive(m, member) : -1;
+	if (rc > 0)
+		return fail_archive(m, member);
+	if (rc < 0) {
+		m->has_no_place = 1;
+		return -1;
+	}
 	n->size = size;
 	n->source_kind = SOURCE_SPOOL;
 	n->offset = start;
@@ -370,8 +375,10 @@ static int add_members(struct import *m)
 		if (add_member(m, e) < 0)
 			failed = -1;
 		arena_clear(&m->scratch);
-		if (m->diag->count - before > 0 && archive_errno(m->archive) != 0)
-			return -1; /* one line for a damaged archive */
+		/* One line for a damaged archive, or a host without room. */
+		if (m->has_no_place ||
+			(m->diag->count > before && archive_errno(m->archive) != 0))
+			return -1;
 	}
 	if (rc != ARCHIVE_EOF)
 		return fail_archive(m, NULL);

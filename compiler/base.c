@@ -123,8 +123,7 @@ static void compute_key(struct build *b, char key[DIGEST_HEX])
 		add_text(&text, "init", b->chain->plans[i]->init ? "yes" : "no");
 	}
 	tree_list_text(&b->tree, &text);
-	if (b->root.sources.size > 0)
-		buffer_add(&text, b->root.sources.bytes, b->root.sources.size);
+	root_add_key(&b->root, &text);
 	digest_of_bytes(text.bytes, text.size, key);
 }
 
@@ -284,6 +283,8 @@ static int build_new(struct build *b, struct base *base)
 	for (size_t i = 0; i < b->chain->count; i++)
 		if (supply_fetch(&b->supplies[i], b->diag) < 0)
 			return -1;
+	if (root_make_layers(&b->root, b->diag) < 0)
+		return -1;
 	compute_key(b, key); /* another one where packages had to be substituted */
 	found = find_by_key(b, key, base);
 	if (found < 0)

@@ -220,8 +220,11 @@ static int has_layer(struct supply *s, const char *key, struct diag *d)
 		strncmp(sha256, line, DIGEST_HEX - 1) == 0;
 	free(line);
 	diag_clear(&ignored);
-	if (whole)
+	if (whole) {
+		store_touch(s->store, place);
+		store_touch(s->store, beside);
 		return 1;
+	}
 	supply_say(s->options, 1, "%s/%s is damaged; building it again", s->store->path,
 		place);
 	return store_remove(s->store, place, d);

@@ -203,8 +203,10 @@ const char *oci_fetch(const char *reference, const char digest[DIGEST_HEX],
 	struct fetch f = {.reference = reference, .place = place, .arena = a, .diag = d};
 	const char *path = oci_fetch_find(s, digest, a);
 
-	if (path)
+	if (path) {
+		store_touch(s, place_of(digest, a));
 		return path;
+	}
 	if (prepare(&f) < 0)
 		return NULL;
 	supply_say(o, 0, "fetching %s", reference);

@@ -205,7 +205,6 @@ static int pin_packages(struct root *r, struct diag *d)
 		if (debian_pin(&r->supplies[i], below, r->layer, d) < 0)
 			return -1;
 	}
-	buffer_printf(&r->sources, "packages %s\n", r->layer->key);
 	return 0;
 }
 
@@ -291,6 +290,19 @@ int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	return rc == 0 ? note_files(r, d) : -1;
 }
 
+int root_make_layers(struct root *r, struct diag *d)
+{
+	return r->layer ? debian_build(r->layer, d) : 0;
+}
+
+void root_add_key(const struct root *r, struct buffer *text)
+{
+	if (r->layer)
+		buffer_printf(text, "packages %s\n", r->layer->key);
+	if (r->sources.size > 0)
+		buffer_add(text, r->sources.bytes, r->sources.size);
+}
+
 void root_close(struct root *r)
 {
 	if (r->image.layers)
@@ -302,12 +314,10 @@ static int add_packages(struct root *r, struct tree *t, struct diag *d)
 {
 	static const struct item item = {
 		.kind = ITEM_ARCHIVE, .mode = -1, .keep = KEEP_ALL};
-	const char *place, *path;
+	const char *place = debian_place(r->layer, r->arena);
+	const char *path =
+		arena_printf(r->arena, "%s/%s", r->supplies[0].store->path, place);
 
-	if (debian_build(r->layer, d) < 0)
-		return -1;
-	place = debian_place(r->layer, r->arena);
-	path = arena_printf(r->arena, "%s/%s", r->supplies[0].store->path, place);
 	return archive_add(t, "", path, place, &item, 1, d);
 }
 

@@ -21,7 +21,7 @@ struct root {
 	struct debian_layer *layer; /* the last one of packages, or NULL */
 	struct oci_image image;
 	char registry[DIGEST_HEX]; /* what the image is called there, or "" */
-	struct buffer sources; /* what decides the disk, in words: for the base's key */
+	struct buffer sources; /* what decides the disk beside the layer, in words */
 	const char **inputs;   /* host files among that */
 	size_t input_count;
 	struct arena *arena;
@@ -32,6 +32,13 @@ struct root {
 int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	const struct base_options *o, struct arena *a, struct diag *d);
 void root_close(struct root *r);
+
+/* Makes the layers of packages that the store lacks. Where pinned ones are gone, newer
+ * packages and another key take their place, with a warning. 0 or -1. */
+int root_make_layers(struct root *r, struct diag *d);
+
+/* Adds all that decides the disk to the text of the base's key. */
+void root_add_key(const struct root *r, struct buffer *text);
 
 /* Writes dirfd/root.img, synced, and adds the lines to `guest` that tell the agent of the
  * disk (docs/guest.md: /etc/base). 0 or -1. */

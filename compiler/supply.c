@@ -235,7 +235,9 @@ static int is_in_store(struct supply *s, const struct pin *pin)
 
 	if (digest_of_file(s->store->fd, place, sha256, &size, &ignored) == 0) {
 		whole = strcmp(sha256, pin->sha256) == 0;
-		if (!whole)
+		if (whole)
+			store_touch(s->store, place);
+		else
 			supply_say(s->options, 1, "%s/%s is damaged; fetching %s again",
 				s->store->path, place, pin->name);
 	}
