@@ -210,15 +210,7 @@ static int add_copy(struct import *m, const char *path, const struct node *to)
 
 	if (!n)
 		return -1;
-	if (to->type == NODE_SYMLINK)
-		n->target = to->target;
-	else
-		n->device = to->device;
-	n->uid = to->uid;
-	n->gid = to->gid;
-	n->mtime = to->mtime;
-	n->mtime_ns = to->mtime_ns;
-	n->xattrs = to->xattrs;
+	tree_copy_special(n, to);
 	return 0;
 }
 

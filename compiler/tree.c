@@ -397,6 +397,19 @@ void tree_link(struct node *n, struct node *to)
 	primary->link_count++;
 }
 
+void tree_copy_special(struct node *n, const struct node *from)
+{
+	if (from->type == NODE_SYMLINK)
+		n->target = from->target;
+	else
+		n->device = from->device;
+	n->uid = from->uid;
+	n->gid = from->gid;
+	n->mtime = from->mtime;
+	n->mtime_ns = from->mtime_ns;
+	n->xattrs = from->xattrs;
+}
+
 /* Makes another name of a file the file. */
 static void become(struct node *n, const struct node *from)
 {

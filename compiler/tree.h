@@ -158,6 +158,8 @@ void tree_remove(struct tree *t, struct node *n);
 void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode);
 /* Makes n (NODE_HARDLINK) another name of to (NODE_FILE or NODE_HARDLINK). */
 void tree_link(struct node *n, struct node *to);
+/* Makes n, of the same type, a copy of a symlink, device, pipe or socket of its tree. */
+void tree_copy_special(struct node *n, const struct node *from);
 /* The tree's spool, made where there is none yet: an unlinked file in $TMPDIR, else
  * /var/tmp or /tmp. Returns the descriptor or -1. */
 int tree_open_spool(struct tree *t, struct diag *d);
