@@ -10,6 +10,11 @@ local base = {}
 -- Not SOURCE_DATE_EPOCH: a base is shared by units of many dates.
 local EPOCH = 946684800 -- 2000-01-01
 local APPEND = "console=ttyS0 quiet panic=-1"
+-- What a guest with a root disk needs of a kernel; what that has built in costs nothing.
+local MODULES = {
+	"virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "crc32c_generic", "ext4", "isofs",
+}
+local DRIVERS = { "virtio_net", "virtio_scsi", "ata_piix", "sd_mod", "sr_mod" }
 local package_pattern = "[a-z0-9][a-z0-9+.-]+"
 
 -- The constructors that make a base, with what makes each its own.
@@ -94,8 +99,9 @@ function base.read(tag, complain, tools)
 	end
 	plan.suite = r:match("suite", "[%w%-]+", "a Debian suite's name")
 	plan.kernel = read_kernel(r, tools)
-	plan.modules = r:texts("modules")
-	plan.drivers = r:texts("drivers")
+	local standard = has_root and tag.raw.kernel ~= nil
+	plan.modules = r:texts("modules", standard and MODULES or nil)
+	plan.drivers = r:texts("drivers", standard and DRIVERS or nil)
 	for _, field in ipairs { "initrd", "files" } do
 		r:get(field, "", function(value)
 			return value

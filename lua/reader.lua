@@ -75,9 +75,9 @@ function methods.choice(r, key, names, default)
 end
 
 -- A list of texts; one text counts as a list of one.
-function methods.texts(r, key)
+function methods.texts(r, key, default)
 	local value = r.raw[key]
-	local list = {}
+	local list = value == nil and default or {}
 	r:get(key, "a text or a list of texts", function(v)
 		return (one_line(v) or text.is_plain(v)) and true or nil
 	end)

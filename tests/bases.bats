@@ -110,6 +110,20 @@ path_of() {
 	assert_output --partial "Mode:  0770"
 }
 
+@test "bases: a kernel of one's own brings what root disks need" {
+	command -v qemu-system-x86_64 >/dev/null || skip "lacks qemu-system-x86_64"
+	cat >kernel.lua <<-'EOF'
+		return unit {
+			base = root { "tree", kernel = deb "linux-image-cloud-amd64" },
+			command = "grep -c '^overlay' /proc/modules; grep -c ^virtio_net /proc/modules || true",
+		}
+	EOF
+	cp "$ROOT/recipes/mini.lock" kernel.lock
+	"$WUC" build -q --locked kernel.lua
+	run -0 --separate-stderr "$WURUN" run -q units/kernel -o results
+	assert_equal "$(cat results/*/stdout)" "$(printf '1\n0')"
+}
+
 @test "bases: a unit is made anew when, and only when, its base changed" {
 	"$WUC" build -q u.lua
 	run -0 "$WUC" build --why u.lua
