@@ -127,7 +127,8 @@ COMPILER_SOURCES := \
 	compiler/tree.c \
 	compiler/tree_list.c \
 	compiler/tree_reach.c \
-	compiler/unit.c
+	compiler/unit.c \
+	compiler/unit_make.c
 
 # What compiler/embed.c carries inside the binary.
 EMBEDDED := \

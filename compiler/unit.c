@@ -9,53 +9,15 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "disks.h"
 #include "ext4.h"
 #include "iso.h"
-#include "known.h"
 #include "listing.h"
-#include "manifest.h"
 #include "params.h"
 #include "place.h"
 #include "reasons.h"
 #include "runtime/unit.h"
 #include "script.h"
-#include "site.h"
-#include "tree.h"
-
-/* One file of the unit: how it is found to be the same, and how it is made. */
-struct part {
-	struct artifact artifact;
-	int keep;
-	int fresh;		   /* a disk that was written and may be stored */
-	const struct buffer *text; /* a text file's bytes */
-	const char *from;	   /* a base file's name in the store */
-};
-
-enum { APP, LISTING, OUTPUT, SCRIPT, BASE };
-#define MOST_PARTS (BASE + 3)
-
-struct build {
-	const struct plan *plan;
-	const char *recipe_sha256;
-	const struct base *base;
-	const struct unit_options *options;
-	struct unit_report *report;
-	struct arena arena;
-	struct tree tree;
-	struct buffer script, manifest;
-	struct part parts[MOST_PARTS];
-	size_t part_count;
-	char iso_key[DIGEST_HEX];
-	struct artifact *isos;
-	char *keep_iso;
-	struct old_unit old;
-	struct site site;
-	struct known known;
-	struct disks disks;
-	struct workdir workdir; /* where the new unit is made, once it is */
-	int app_written;	/* in it */
-};
+#include "unit_build.h"
 
 /* The files of the app disk. */
 static int scan_app(struct build *b, struct diag *d)
@@ -143,7 +105,7 @@ static int has_root_disk(const struct base *base)
 }
 
 /* The app disk's listing decides its bytes. */
-static void describe_app(struct build *b)
+void unit_describe_app(struct build *b)
 {
 	struct artifact *listing = &b->parts[LISTING].artifact;
 
@@ -160,7 +122,7 @@ static int plan_parts(struct build *b, struct diag *d)
 	script_render(&b->script, p, b->base->append, has_root_disk(b->base));
 	add_part(b, WU_APP_IMAGE);
 	add_part(b, WU_APP_LISTING);
-	describe_app(b);
+	unit_describe_app(b);
 	set_key(add_part(b, WU_OUTPUT_IMAGE)->artifact.key, "ext4", EXT4_WRITER_VERSION,
 		WU_OUTPUT_LABEL, p->output.size_bytes, p->epoch, "");
 	add_text_part(b, WU_RUN_SCRIPT, &b->script);
@@ -202,12 +164,6 @@ static void find_kept_parts(struct build *b)
 	}
 }
 
-static const char *iso_path(char path[40], const char *id)
-{
-	snprintf(path, 40, WU_PARAMS_FOLDER "/%s.iso", id);
-	return path;
-}
-
 static void find_kept_isos(struct build *b)
 {
 	const struct sweep *s = &b->plan->sweep;
@@ -219,7 +175,7 @@ static void find_kept_isos(struct build *b)
 	for (size_t i = 0; same_key && !b->options->make_all && i < s->instance_count;
 		i++)
 		b->keep_iso[i] = old_unit_iso(&b->old, s->instances[i].id, &b->isos[i]) &&
-				 is_there(b, iso_path(path, s->instances[i].id),
+				 is_there(b, unit_iso_path(path, s->instances[i].id),
 					 b->isos[i].size_bytes);
 }
 
@@ -235,206 +191,6 @@ static int check_old_folder(struct build *b, struct diag *d)
 	return diag_fail(d,
 		"%s: exists and is no unit: remove it, or name another place with -o",
 		b->site.path);
-}
-
-static int write_app(struct build *b, int dirfd, struct diag *d)
-{
-	struct ext4_options o = {
-		.label = WU_APP_LABEL,
-		.size_bytes = b->plan->app_size_bytes,
-		.epoch = b->plan->epoch,
-	};
-
-	b->app_written = 1;
-	return ext4_write(dirfd, WU_APP_IMAGE, &b->tree, &o, d);
-}
-
-/* The disk is described by what was written to it, whatever was known before. */
-static int rewrite_app(struct build *b, int dirfd, struct diag *d)
-{
-	if (write_app(b, dirfd, d) < 0)
-		return -1;
-	describe_app(b);
-	return 0;
-}
-
-static int write_output(struct build *b, int dirfd, struct diag *d)
-{
-	struct ext4_options o = {
-		.label = WU_OUTPUT_LABEL,
-		.size_bytes = b->plan->output.size_bytes,
-		.epoch = b->plan->epoch,
-	};
-	struct tree empty;
-	int rc;
-
-	tree_init(&empty, b->plan->epoch);
-	empty.root->mode =
-		01777; /* docs/guest.md: so that scripts cannot replace the record */
-	tree_finish(&empty);
-	rc = ext4_write(dirfd, WU_OUTPUT_IMAGE, &empty, &o, d);
-	tree_clear(&empty);
-	return rc;
-}
-
-static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d)
-{
-	int rc = 0;
-
-	/* What is stored came from an old build, which --always-make does not trust. */
-	if (!b->options->make_all &&
-		disks_link(&b->disks, &p->artifact, dirfd, p->artifact.path))
-		return 0;
-	if (p == &b->parts[OUTPUT])
-		rc = write_output(b, dirfd, d);
-	else if (!b->app_written)
-		rc = rewrite_app(b, dirfd, d);
-	p->fresh = 1;
-	return rc < 0 ? -1
-		      : digest_of_file(dirfd, p->artifact.path, p->artifact.sha256,
-				&p->artifact.size_bytes, d);
-}
-
-static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
-{
-	mode_t mode = p == &b->parts[SCRIPT] ? 0755 : 0644;
-	const char *from;
-
-	if (p->keep)
-		return file_link_or_copy(
-			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
-	if (p == &b->parts[LISTING])
-		return listing_write(&b->tree, dirfd, WU_APP_LISTING, WU_APP_LISTING, d);
-	if (p->text)
-		return file_create(
-			dirfd, p->artifact.path, p->text->bytes, p->text->size, mode, d);
-	if (!p->from)
-		return make_image(b, p, dirfd, d);
-	from = arena_printf(&b->arena, "%s/%s", b->base->folder, p->from);
-	return file_link_or_copy(AT_FDCWD, from, dirfd, p->artifact.path, d);
-}
-
-static int make_iso(
-	struct build *b, size_t i, struct iso_writer *w, int dirfd, struct diag *d)
-{
-	const struct sweep *s = &b->plan->sweep;
-	struct iso_file files[PARAMS_FILES];
-	struct arena scratch = {0};
-	char path[40];
-	int rc;
-
-	iso_path(path, s->instances[i].id);
-	if (b->keep_iso[i])
-		return file_link_or_copy(b->site.folder, path, dirfd, path, d);
-	params_render_files(s, &s->instances[i], &scratch, files);
-	rc = iso_write(w, dirfd, path, files, PARAMS_FILES, b->isos[i].sha256,
-		&b->isos[i].size_bytes, d);
-	arena_clear(&scratch);
-	return rc;
-}
-
-static int make_isos(struct build *b, int dirfd, struct diag *d)
-{
-	struct iso_writer *w = iso_open(WU_PARAMS_LABEL, b->plan->epoch, d);
-	int rc = w ? 0 : -1;
-
-	for (size_t i = 0; rc == 0 && i < b->plan->sweep.instance_count; i++)
-		rc = make_iso(b, i, w, dirfd, d);
-	iso_close(w);
-	return rc;
-}
-
-static int compare_artifacts(const void *a, const void *b)
-{
-	const struct artifact *x = a, *y = b;
-
-	return strcmp(x->path, y->path);
-}
-
-static void render_manifest(struct build *b)
-{
-	struct artifact sorted[MOST_PARTS];
-	struct manifest m = {
-		.plan = b->plan,
-		.recipe_sha256 = b->recipe_sha256,
-		.base = b->base,
-		.artifacts = sorted,
-		.artifact_count = b->part_count,
-		.isos = b->isos,
-	};
-
-	for (size_t i = 0; i < b->part_count; i++)
-		sorted[i] = b->parts[i].artifact;
-	qsort(sorted, b->part_count, sizeof(*sorted), compare_artifacts);
-	memcpy(m.iso_key, b->iso_key, DIGEST_HEX);
-	manifest_render(&m, &b->manifest);
-}
-
-static int make_folders(int dirfd, struct diag *d)
-{
-	static const char *const names[] = {WU_PARAMS_FOLDER, WU_BASE_FOLDER};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names);
-		i++) /* whatever the umask */
-		if (mkdirat(dirfd, names[i], 0755) < 0 ||
-			fchmodat(dirfd, names[i], 0755, 0) < 0)
-			return diag_fail_errno(d, "%s", names[i]);
-	return 0;
-}
-
-/* make(1) goes by time: what changes from when the build started is newer than the unit.
- */
-static void set_time(const struct build *b, int dirfd)
-{
-	const struct timespec times[] = {b->options->started, b->options->started};
-
-	(void)!utimensat(dirfd, WU_MANIFEST, times, 0);
-}
-
-/* Makes the folder for the new unit, if it is not there yet. */
-static int begin_unit(struct build *b, struct diag *d)
-{
-	if (b->workdir.fd >= 0)
-		return 0;
-	if (site_make(&b->site, &b->workdir, d) < 0)
-		return -1;
-	if (fchmod(b->workdir.fd, 0755) < 0)
-		return diag_fail_errno(d, "%s", b->site.path);
-	return make_folders(b->workdir.fd, d);
-}
-
-static int make_all(struct build *b, int dirfd, struct diag *d)
-{
-	for (size_t i = 0; i < b->part_count; i++)
-		if (make_part(b, &b->parts[i], dirfd, d) < 0)
-			return -1;
-	if (make_isos(b, dirfd, d) < 0)
-		return -1;
-	render_manifest(b);
-	if (file_create(
-		    dirfd, WU_MANIFEST, b->manifest.bytes, b->manifest.size, 0644, d) < 0)
-		return -1;
-	set_time(b, dirfd);
-	/* One syncfs for thousands of small files; it reports their write errors too. */
-	return syncfs(dirfd) < 0 ? diag_fail_errno(d, "%s", b->site.path) : 0;
-}
-
-static int make_unit(struct build *b, struct diag *d)
-{
-	int fd;
-
-	if (begin_unit(b, d) < 0)
-		return -1;
-	fd = b->workdir.fd;
-	if (make_all(b, fd, d) < 0 || site_publish(&b->site, &b->workdir, d) < 0)
-		return -1;
-	/* Synced, as nothing else may be in the store. */
-	for (size_t i = 0; i < b->part_count; i++)
-		if (b->parts[i].fresh)
-			disks_keep(&b->disks, &b->parts[i].artifact, fd,
-				b->parts[i].artifact.path);
-	workdir_close(&b->workdir);
-	return 0;
 }
 
 static int is_unknown(struct node *n, void *context)
@@ -456,9 +212,9 @@ static int read_contents(struct build *b, struct diag *d)
 			return 0;
 		return stream_files(&b->tree, &(struct stream_options){0}, NULL, d);
 	}
-	if (begin_unit(b, d) < 0)
+	if (unit_begin(b, d) < 0)
 		return -1;
-	return write_app(b, b->workdir.fd, d);
+	return unit_write_app(b, b->workdir.fd, d);
 }
 
 /* 1 where the old unit is already what the plan asks for, byte for byte. */
@@ -475,7 +231,7 @@ static int is_up_to_date(struct build *b)
 	for (size_t i = 0; i < b->plan->sweep.instance_count; i++)
 		if (!b->keep_iso[i])
 			return 0;
-	render_manifest(b);
+	unit_render_manifest(b);
 	old = file_read(b->site.folder, WU_MANIFEST, b->manifest.size, &size, &ignored);
 	same = old && size == b->manifest.size &&
 	       memcmp(old, b->manifest.bytes, size) == 0;
@@ -539,14 +295,14 @@ static int build(struct build *b, const char *path, struct diag *d)
 	report_build(b);
 	if (is_up_to_date(b)) {
 		if (!b->options->dry_run)
-			set_time(b, b->site.folder);
+			unit_set_time(b, b->site.folder);
 		return 0;
 	}
 	if (b->report->made == 0 && b->report->reasons.size == 0)
 		buffer_add_text(&b->report->reasons,
 			WU_MANIFEST ": what it says of the unit changed\n");
 	b->report->made++;
-	return b->options->dry_run ? 0 : make_unit(b, d);
+	return b->options->dry_run ? 0 : unit_make(b, d);
 }
 
 /* A unit without a command runs what its base brings. Not built yet (a dry run), that is
