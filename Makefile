@@ -51,8 +51,11 @@ COMPILER_SOURCES := \
 	compiler/cmd_base.c \
 	compiler/cmd_build.c \
 	compiler/cmd_check.c \
+	compiler/cmd_get.c \
 	compiler/cmd_image.c \
 	compiler/cmd_inspect.c \
+	compiler/cmd_ls.c \
+	compiler/cmd_put.c \
 	compiler/control.c \
 	compiler/cpio.c \
 	compiler/debian.c \
@@ -63,8 +66,13 @@ COMPILER_SOURCES := \
 	compiler/debian_host.c \
 	compiler/decode.c \
 	compiler/depfile.c \
+	compiler/diskimage.c \
 	compiler/disks.c \
 	compiler/embed.c \
+	compiler/ext2disk.c \
+	compiler/ext2disk_io.c \
+	compiler/ext2disk_path.c \
+	compiler/ext2disk_runs.c \
 	compiler/ext4.c \
 	compiler/ext4_check.c \
 	compiler/ext4_contents.c \
@@ -78,6 +86,7 @@ COMPILER_SOURCES := \
 	compiler/ext4_super.c \
 	compiler/ext4_xattr.c \
 	compiler/family.c \
+	compiler/get.c \
 	compiler/heap.c \
 	compiler/host.c \
 	compiler/host_files.c \
@@ -91,6 +100,7 @@ COMPILER_SOURCES := \
 	compiler/known.c \
 	compiler/listing.c \
 	compiler/lock.c \
+	compiler/magic.c \
 	compiler/main.c \
 	compiler/manifest.c \
 	compiler/match.c \
@@ -107,8 +117,12 @@ COMPILER_SOURCES := \
 	compiler/outfile.c \
 	compiler/package.c \
 	compiler/params.c \
+	compiler/partitions.c \
 	compiler/place.c \
 	compiler/process.c \
+	compiler/put.c \
+	compiler/put_data.c \
+	compiler/put_inode.c \
 	compiler/reasons.c \
 	compiler/recipe.c \
 	compiler/record.c \
@@ -228,7 +242,7 @@ GUEST_SOURCES := \
 	runtime/guest/text.c \
 	runtime/guest/watch.c
 
-COMPILER_PACKAGES := ext2fs libisofs-1 lua5.4 jansson libarchive libcrypto libelf zlib
+COMPILER_PACKAGES := ext2fs e2p fdisk libisofs-1 lua5.4 jansson libarchive libcrypto libelf zlib
 HOST_PACKAGES := ext2fs jansson libseccomp libcrypto zlib
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -14,6 +14,9 @@ int command_build(int argc, char **argv, struct diag *d);
 int command_check(int argc, char **argv, struct diag *d);
 int command_inspect(int argc, char **argv, struct diag *d);
 int command_image(int argc, char **argv, struct diag *d);
+int command_put(int argc, char **argv, struct diag *d);
+int command_get(int argc, char **argv, struct diag *d);
+int command_ls(int argc, char **argv, struct diag *d);
 int command_base(int argc, char **argv, struct diag *d);
 
 #endif

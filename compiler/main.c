@@ -21,6 +21,9 @@ static const struct {
 	{"check", command_check, "find a recipe's mistakes, build nothing"},
 	{"inspect", command_inspect, "show what a unit holds"},
 	{"image", command_image, "make an ext4 image of folders and archives"},
+	{"put", command_put, "put files into a disk image that there is"},
+	{"get", command_get, "take files out of a disk image"},
+	{"ls", command_ls, "list the files of a disk image"},
 	{"base", command_base, "build, list and locate bases"},
 };
 

@@ -41,7 +41,7 @@ check_options() {
 
 @test "the man pages name every option" {
 	local command
-	for command in build check inspect image base; do
+	for command in build check inspect image base put get ls; do
 		check_options "$ROOT/docs/man/wuc.1.scd" "$WUC" "$command"
 	done
 	for command in run submit status logs collect unpack ls verify doctor; do

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* diskimage: "IMAGE[:PART]" -> the ext2, ext3 or ext4 file system that is meant, locked
+ * against other programs. The image is a raw one; nothing else is guessed. */
+#ifndef COMPILER_DISKIMAGE_H
+#define COMPILER_DISKIMAGE_H
+
+#include "common/diag.h"
+#include "common/memory.h"
+#include "ext2disk.h"
+#include "partitions.h"
+
+struct diskimage {
+	const char *path; /* of the image's file */
+	const char *name; /* "disk.img:2": what messages call the part */
+	int fd;
+	struct partition part;
+	struct ext2disk disk;
+	struct arena arena;
+};
+
+/* Opens it, with `writable` for changes, which lock out all others. Fails at once where
+ * another program has it locked. diskimage_close() in any case. 0 or -1. */
+int diskimage_open(struct diskimage *m, const char *spec, int writable, struct diag *d);
+void diskimage_close(struct diskimage *m);
+
+#endif

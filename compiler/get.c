@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "get.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "common/memory.h"
+
+#define CHUNK_BYTES (1024 * 1024)
+#define DEPTH_MAX 100
+#define FILE_MAX (1ULL << 42)
+
+static int skip(struct get *g, const char *path, const char *why)
+{
+	g->skipped(g->context, path, why);
+	return 0;
+}
+
+static int damage(struct get *g, const char *path, const char *why)
+{
+	g->damaged = 1;
+	return skip(g, path, why);
+}
+
+/* What the disk's own words cause is the disk's; the rest is ours. */
+static int fail_here(struct get *g, const char *path)
+{
+	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG)
+		return damage(g, path, strerror(errno));
+	return diag_fail_errno(g->d, "%s", path);
+}
+
+/* Lines that say that the disk is damaged end nothing. */
+static int note_damage(struct get *g, const char *path, struct diag *d)
+{
+	damage(g, path, d->count ? d->lines[d->count - 1].text : "damaged");
+	diag_clear(d);
+	return 0;
+}
+
+struct copy {
+	struct get *g;
+	const char *path;
+	int out;
+	uint64_t size, written_to;
+};
+
+/* 0 or -1; blocks of zeros are left as holes. */
+static int copy_part(struct copy *c, uint64_t from, uint64_t to, size_t size)
+{
+	struct get *g = c->g;
+
+	if (ext2disk_io_read(&g->x->io, from, g->chunk, size) < 0)
+		return diag_fail_errno(g->d, "%s", g->x->name);
+	if (memory_is_zero(g->chunk, size))
+		return 0;
+	if (file_write_at(c->out, g->chunk, size, (off_t)to) < 0)
+		return diag_fail_errno(g->d, "%s", c->path);
+	c->written_to = to + size;
+	return 0;
+}
+
+static int copy_run(void *context, uint64_t logical, uint64_t physical, uint64_t count)
+{
+	struct copy *c = context;
+	uint64_t bytes = c->g->x->fs->blocksize, to = logical * bytes;
+	uint64_t size = count * bytes;
+
+	if (to >= c->size)
+		return 0;
+	if (size > c->size - to)
+		size = c->size - to;
+	if (size > c->g->bytes_left) {
+		damage(c->g, c->path, "the disk says that it holds more than its size");
+		return 1;
+	}
+	c->g->bytes_left -= size;
+	for (uint64_t done = 0; done < size; done += CHUNK_BYTES) {
+		uint64_t part = size - done < CHUNK_BYTES ? size - done : CHUNK_BYTES;
+
+		if (copy_part(c, physical * bytes + done, to + done, (size_t)part) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A small file whose bytes lie in its inode. 0, 1 where it is damaged, or -1. */
+static int copy_inline(struct copy *c, ext2_ino_t ino)
+{
+	struct get *g = c->g;
+	char *bytes;
+	size_t size;
+	errcode_t rc = ext2fs_inline_data_size(g->x->fs, ino, &size);
+	int failed = 0;
+
+	if (!rc && size > g->x->fs->blocksize)
+		rc = EXT2_ET_FILE_TOO_BIG;
+	if (rc) {
+		damage(g, c->path, error_message(rc));
+		return 1;
+	}
+	bytes = memory_alloc(size + 1);
+	rc = ext2fs_inline_data_get(g->x->fs, ino, NULL, bytes, &size);
+	if (size > c->size)
+		size = (size_t)c->size;
+	if (rc)
+		damage(g, c->path, error_message(rc));
+	else if (file_write_at(c->out, bytes, size, 0) < 0)
+		failed = diag_fail_errno(g->d, "%s", c->path);
+	c->written_to = size;
+	free(bytes);
+	return rc ? 1 : failed;
+}
+
+static void set_time(int fd, const struct ext2_inode_large *i)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, ext2disk_mtime(i)};
+
+	/* Only a courtesy: a file system that has no such time may do without. */
+	(void)!futimens(fd, times);
+}
+
+static int fill(struct get *g, ext2_ino_t ino, const char *path, int out,
+	const struct ext2_inode_large *i, uint64_t size)
+{
+	struct copy c = {.g = g, .path = path, .out = out, .size = size};
+	struct diag d = {0};
+	int rc;
+
+	if (i->i_flags & EXT4_INLINE_DATA_FL)
+		rc = copy_inline(&c, ino);
+	else
+		rc = ext2disk_runs(g->x, ino, path, copy_run, &c, &d);
+	if (d.count)
+		rc = 1, note_damage(g, path, &d);
+	if (rc < 0)
+		return -1;
+	if (c.written_to != size && ftruncate(out, (off_t)size) < 0)
+		return fail_here(g, path);
+	set_time(out, i);
+	return rc;
+}
+
+/* What is damaged does not stay: half a file looks like a whole one. */
+static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
+	const char *name, const struct ext2_inode_large *i)
+{
+	uint64_t size = EXT2_I_SIZE((const struct ext2_inode *)i);
+	CLEANUP(file_close) int out = -1;
+	int rc;
+
+	if (size > FILE_MAX)
+		return damage(g, path, "it says that it is larger than 4 TiB");
+	if (i->i_flags & EXT4_ENCRYPT_FL)
+		return skip(g, path, "an encrypted file");
+	out = openat(into, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		(i->i_mode & 0777) | 0600);
+	if (out < 0)
+		return fail_here(g, path);
+	rc = fill(g, ino, path, out, i, size);
+	if (rc == 0) {
+		g->files++;
+		g->bytes += size;
+	} else if (unlinkat(into, name, 0) < 0 && rc > 0) {
+		return diag_fail_errno(g->d, "%s", path);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+/* Relative, and ".." only at its start, no higher than where we began. */
+static int stays_inside(const char *target, unsigned depth)
+{
+	int named = 0;
+
+	if (!*target || *target == '/')
+		return 0;
+	for (const char *p = target; *p;) {
+		size_t length = strcspn(p, "/");
+
+		if (length == 2 && p[0] == '.' && p[1] == '.') {
+			if (named || depth == 0)
+				return 0;
+			depth--;
+		} else if (length > 1 || (length == 1 && p[0] != '.')) {
+			named = 1;
+		}
+		p += length;
+		p += strspn(p, "/");
+	}
+	return 1;
+}
+
+static int get_symlink(
+	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+{
+	char target[EXT2DISK_TARGET_MAX];
+	struct diag d = {0};
+
+	if (ext2disk_read_target(g->x, ino, path, target, &d) < 0)
+		return note_damage(g, path, &d);
+	if (!stays_inside(target, g->depth ? g->depth - 1 : 0))
+		return skip(g, path, "a symbolic link that leads out of the folder");
+	if (symlinkat(target, into, name) < 0)
+		return fail_here(g, path);
+	g->links++;
+	return 0;
+}
+
+static int get_entries(struct get *g, ext2_ino_t ino, const char *path, int into)
+{
+	struct arena a = {0};
+	struct ext2disk_entry *list;
+	struct diag d = {0};
+	size_t count;
+	int rc = 0, root = ino == EXT2_ROOT_INO;
+
+	if (ext2disk_list(g->x, ino, path, &a, &list, &count, &d) < 0)
+		rc = note_damage(g, path, &d);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		const char *name = list[i].name;
+		char *below;
+
+		/* e2fsck's folder. */
+		if (root && strcmp(name, "lost+found") == 0)
+			continue;
+		below = memory_printf("%s%s%s", path,
+			*path && path[strlen(path) - 1] == '/' ? "" : "/", name);
+		rc = get_inode(g, list[i].ino, below, into, name);
+		free(below);
+	}
+	arena_clear(&a);
+	return rc;
+}
+
+/* A folder has one name; one that has two is its own grandparent, or wants to be large.
+ */
+static int is_seen(struct get *g, ext2_ino_t ino)
+{
+	unsigned char bit = (unsigned char)(1 << ino % 8);
+	int seen = g->folders_seen[ino / 8] & bit;
+
+	g->folders_seen[ino / 8] |= bit;
+	return seen;
+}
+
+static int get_folder(struct get *g, ext2_ino_t ino, const char *path, int into,
+	const char *name, const struct ext2_inode_large *i)
+{
+	CLEANUP(file_close) int here = -1;
+	int rc;
+
+	if (g->depth >= DEPTH_MAX)
+		return damage(g, path, "more than 100 folders deep");
+	if (is_seen(g, ino))
+		return damage(g, path, "a folder that is in two places");
+	if (i->i_flags & EXT4_ENCRYPT_FL)
+		return skip(g, path, "an encrypted folder");
+	if (name && mkdirat(into, name, (i->i_mode & 0777) | 0700) < 0)
+		return fail_here(g, path);
+	here = openat(
+		into, name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (here < 0)
+		return fail_here(g, path);
+	g->folders++;
+	g->depth++;
+	rc = get_entries(g, ino, path, here);
+	g->depth--;
+	if (name)
+		set_time(here, i);
+	return rc;
+}
+
+int get_inode(struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+{
+	struct ext2_inode_large i;
+	struct diag d = {0};
+
+	if (ino == 0 || ino > g->x->fs->super->s_inodes_count)
+		return damage(g, path, "an inode that does not exist");
+	if (ext2disk_read_inode(g->x, ino, path, &i, &d) < 0)
+		return note_damage(g, path, &d);
+	switch (i.i_mode & LINUX_S_IFMT) {
+	case LINUX_S_IFREG:
+		return get_file(g, ino, path, into, name, &i);
+	case LINUX_S_IFDIR:
+		return get_folder(g, ino, path, into, name, &i);
+	case LINUX_S_IFLNK:
+		return get_symlink(g, ino, path, into, name);
+	case LINUX_S_IFBLK:
+	case LINUX_S_IFCHR:
+		return skip(g, path, "a device");
+	case LINUX_S_IFIFO:
+		return skip(g, path, "a fifo");
+	case LINUX_S_IFSOCK:
+		return skip(g, path, "a socket");
+	default:
+		return damage(g, path, "neither file nor folder");
+	}
+}
+
+void get_begin(struct get *g)
+{
+	struct ext2_super_block *s = g->x->fs->super;
+
+	g->chunk = memory_alloc(CHUNK_BYTES);
+	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
+	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;
+}
+
+void get_end(struct get *g)
+{
+	free(g->chunk);
+	free(g->folders_seen);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "partitions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libfdisk.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "common/quantity.h"
+#include "magic.h"
+
+#define LARGE_SECTOR 4096
+
+/* A GPT of sectors of 4 KiB: a file does not tell the size of its sectors. */
+static int has_large_sectors(int fd)
+{
+	static const char magic[] = "EFI PART";
+	char small[8] = "", large[8] = "";
+
+	return file_read_at(fd, large, sizeof(large), LARGE_SECTOR) ==
+		       (ssize_t)sizeof(large) &&
+	       file_read_at(fd, small, sizeof(small), 512) == (ssize_t)sizeof(small) &&
+	       memcmp(large, magic, sizeof(large)) == 0 &&
+	       memcmp(small, magic, sizeof(small)) != 0;
+}
+
+/* Extended partitions hold others, and nothing of their own. */
+static int take(
+	struct fdisk_partition *f, unsigned long sector_bytes, struct partition *p)
+{
+	if (!fdisk_partition_is_used(f) || fdisk_partition_is_container(f) ||
+		!fdisk_partition_has_start(f) || !fdisk_partition_has_size(f) ||
+		!fdisk_partition_has_partno(f))
+		return 0;
+	p->number = (int)fdisk_partition_get_partno(f) + 1;
+	if (__builtin_mul_overflow(
+		    fdisk_partition_get_start(f), sector_bytes, &p->offset) ||
+		__builtin_mul_overflow(
+			fdisk_partition_get_size(f), sector_bytes, &p->size))
+		p->offset = p->size = UINT64_MAX; /* over any image's end */
+	return p->size > 0;
+}
+
+static int read_list(struct partitions *p, struct fdisk_context *c,
+	struct fdisk_table *table, struct arena *a)
+{
+	size_t room = fdisk_table_get_nents(table);
+	struct partition *list = arena_alloc(a, (room + 1) * sizeof(*list));
+	struct fdisk_iter *iter = fdisk_new_iter(FDISK_ITER_FORWARD);
+	struct fdisk_partition *f;
+
+	if (!iter)
+		return -1;
+	while (p->count < room && fdisk_table_next_partition(table, iter, &f) == 0)
+		p->count += (size_t)take(f, fdisk_get_sector_size(c), &list[p->count]);
+	fdisk_free_iter(iter);
+	p->list = list;
+	return 0;
+}
+
+static int read_label(struct partitions *p, struct fdisk_context *c, const char *name,
+	struct arena *a, struct diag *d)
+{
+	struct fdisk_table *table = NULL;
+	int rc;
+
+	if (!fdisk_has_label(c))
+		return 0;
+	p->table = arena_strdup(a, fdisk_label_get_name(fdisk_get_label(c, NULL)));
+	if (!fdisk_is_label(c, DOS) && !fdisk_is_label(c, GPT))
+		return diag_fail(d,
+			"%s: expected a partition table of the kind MBR or GPT, found "
+			"one of the kind \"%s\"",
+			name, p->table);
+	rc = fdisk_get_partitions(c, &table);
+	if (rc < 0) {
+		errno = -rc;
+		return diag_fail_errno(d, "%s: its partition table", name);
+	}
+	rc = table ? read_list(p, c, table, a) : 0;
+	fdisk_unref_table(table);
+	if (rc < 0)
+		return diag_fail_errno(d, "%s: its partition table", name);
+	return 0;
+}
+
+int partitions_read(
+	struct partitions *p, int fd, const char *name, struct arena *a, struct diag *d)
+{
+	struct fdisk_context *c = fdisk_new_context();
+	struct stat st;
+	int rc;
+
+	*p = (struct partitions){0};
+	if (!c || fstat(fd, &st) < 0) {
+		fdisk_unref_context(c);
+		return diag_fail_errno(d, "%s", name);
+	}
+	p->size = (uint64_t)st.st_size;
+	fdisk_disable_dialogs(c, 1);
+	if (has_large_sectors(fd))
+		fdisk_save_user_sector_size(c, LARGE_SECTOR, LARGE_SECTOR);
+	/* Less than a sector is no disk, and has no table. */
+	rc = p->size < 512 ? -ENODATA : fdisk_assign_device_by_fd(c, fd, name, 1);
+	if (rc < 0) {
+		errno = -rc;
+		rc = diag_fail_errno(d, "%s", name);
+	} else {
+		rc = read_label(p, c, name, a, d);
+		fdisk_deassign_device(c, 1);
+	}
+	fdisk_unref_context(c);
+	return rc;
+}
+
+static int list_all(const struct partitions *p, int fd, const char *name, struct diag *d)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct partition *one = &p->list[i];
+		const char *what = magic_of_contents(fd, one->offset, one->size);
+		char size[QUANTITY_TEXT];
+
+		diag_fail(d, "%s:%d: %s at byte %" PRIu64 ": %s", name, one->number,
+			quantity_format_size(one->size, size), one->offset,
+			what ? what : "nothing known");
+	}
+	return -1;
+}
+
+static int check(const struct partitions *p, const char *name,
+	const struct partition *chosen, struct diag *d)
+{
+	if (chosen->offset <= p->size && chosen->size <= p->size - chosen->offset)
+		return 0;
+	return diag_fail(d,
+		"%s:%d: the partition reaches over the end of the image (%" PRIu64
+		" bytes)",
+		name, chosen->number, p->size);
+}
+
+int partitions_choose(const struct partitions *p, int fd, const char *name, int number,
+	struct partition *chosen, struct diag *d)
+{
+	*chosen = (struct partition){.number = PARTITION_WHOLE, .size = p->size};
+	if (number == PARTITION_WHOLE || (number == PARTITION_ANY && p->count == 0))
+		return 0;
+	for (size_t i = 0; i < p->count; i++) {
+		*chosen = p->list[i];
+		if (chosen->number == number ||
+			(number == PARTITION_ANY && p->count == 1))
+			return check(p, name, chosen, d);
+	}
+	if (p->count == 0)
+		return diag_fail(d, "%s: has no partition %d, for it has no partitions",
+			name, number);
+	if (number == PARTITION_ANY)
+		diag_fail(d, "%s: expected one of its partitions, as %s:%d", name, name,
+			p->list[0].number);
+	else
+		diag_fail(d, "%s: has no partition %d", name, number);
+	return list_all(p, fd, name, d);
+}
