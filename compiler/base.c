@@ -353,6 +353,23 @@ static int open_supplies(struct build *b)
 	return 0;
 }
 
+int base_check(const struct chain *c, const struct base_options *o, struct diag *d)
+{
+	struct tree t;
+	int rc = 0;
+
+	tree_init(&t, c->boot.epoch);
+	t.replaces = c->count > 1;
+	for (size_t i = 0; i < c->count; i++)
+		if (chain_uses_initrd(c, i) &&
+			initrd_add_files(&t, c->plans[i], o, d) < 0)
+			rc = -1;
+	tree_clear(&t);
+	if (chain_has_root(c) && root_check(c, o, d) < 0)
+		rc = -1;
+	return rc;
+}
+
 static int add_initrd_files(struct build *b)
 {
 	for (size_t i = 0; i < b->chain->count; i++)

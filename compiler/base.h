@@ -62,4 +62,8 @@ struct base_options {
 int base_build(const struct chain *c, const struct base_options *o, struct base *base,
 	struct arena *a, struct diag *d);
 
+/* Looks at every file that the base's recipes name; builds nothing and asks nobody. 0 or
+ * -1. */
+int base_check(const struct chain *c, const struct base_options *o, struct diag *d);
+
 #endif

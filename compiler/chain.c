@@ -215,3 +215,13 @@ int chain_uses_initrd(const struct chain *c, size_t plan)
 {
 	return !chain_has_root(c) || plan >= c->root;
 }
+
+int chain_check_command(const struct chain *c, const struct plan *unit, struct diag *d)
+{
+	int has_image = chain_has_root(c) && c->plans[c->root]->root == ROOT_IMAGE;
+
+	if (unit->script_count > 0 || has_image)
+		return 0;
+	return place_fail(
+		d, &unit->place, "expected a command, found nothing (command = \"…\")");
+}

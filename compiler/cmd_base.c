@@ -45,13 +45,14 @@ struct base_arguments {
 	struct arguments common;
 	const char *name;
 	int update, locked, dry_run;
+	int has_unused;
 	uint64_t unused_ms;
 };
 
 /* One word after `wuc base`. */
 struct verb {
 	const char *name;
-	int takes_name;
+	int takes_name, builds, collects; /* which options are its own */
 	int (*run)(struct base_arguments *a, struct diag *d); /* 0 or -1 */
 };
 
@@ -213,6 +214,8 @@ static int run_gc(struct base_arguments *a, struct diag *d)
 	struct bases_garbage garbage;
 	char size[QUANTITY_TEXT];
 
+	if (!a->has_unused)
+		a->unused_ms = UNUSED_DEFAULT_MS;
 	if (bases_collect((int64_t)(a->unused_ms / 1000), a->dry_run, print_garbage, a,
 		    &garbage, d) < 0)
 		return -1;
@@ -225,12 +228,12 @@ static int run_gc(struct base_arguments *a, struct diag *d)
 }
 
 static const struct verb verbs[] = {
-	{"build", 1, run_build},
-	{"list", 0, run_list},
-	{"show", 1, run_show},
-	{"path", 1, run_path},
-	{"remove", 1, run_remove},
-	{"gc", 0, run_gc},
+	{"build", 1, 1, 0, run_build},
+	{"list", 0, 0, 0, run_list},
+	{"show", 1, 0, 0, run_show},
+	{"path", 1, 0, 0, run_path},
+	{"remove", 1, 0, 0, run_remove},
+	{"gc", 0, 0, 1, run_gc},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -258,6 +261,12 @@ static int read_words(int argc, char **argv, struct base_arguments *a,
 			d, "base %s: expected a base's name or recipe", (*verb)->name);
 	if ((*verb)->takes_name)
 		a->name = argv[optind++];
+	if ((a->update || a->locked) && !(*verb)->builds)
+		return diag_fail(
+			d, "base %s: --update and --locked are for build", (*verb)->name);
+	if ((a->dry_run || a->has_unused) && !(*verb)->collects)
+		return diag_fail(d, "base %s: --dry-run and --older-than are for gc",
+			(*verb)->name);
 	if (optind < argc)
 		return diag_fail(d, "base %s: expected %s, found %s too", (*verb)->name,
 			(*verb)->takes_name ? "one base" : "nothing more", argv[optind]);
@@ -287,6 +296,7 @@ static int read_arguments(int argc, char **argv, struct base_arguments *a,
 			a->locked = 1;
 			break;
 		case OLDER_THAN:
+			a->has_unused = 1;
 			if (quantity_parse_time(optarg, &a->unused_ms) < 0)
 				rc = diag_fail(d,
 					"--older-than: expected a time such as 30d, found %s",
@@ -306,7 +316,7 @@ static int read_arguments(int argc, char **argv, struct base_arguments *a,
 
 int command_base(int argc, char **argv, struct diag *d)
 {
-	struct base_arguments a = {.unused_ms = UNUSED_DEFAULT_MS};
+	struct base_arguments a = {0};
 	const struct verb *verb = NULL;
 	int rc = arguments_begin(&a.common, d);
 

@@ -223,6 +223,8 @@ static int build_unit(
 	int rc = chain_load(&chain, &plan->base, plan->recipe_path, &a->common.recipe, d);
 
 	if (rc == 0)
+		rc = chain_check_command(&chain, plan, d);
+	if (rc == 0)
 		rc = make_base(a, &chain, &base, d);
 	if (rc == 0)
 		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
@@ -236,6 +238,14 @@ static int build_unit(
 	return rc;
 }
 
+static void print_base(const struct base *base)
+{
+	if (base->folder)
+		printf("base %s %s: %s\n", base->name, base->digest, base->folder);
+	else
+		printf("base %s: to be built\n", base->name);
+}
+
 static int build_base(
 	struct build_arguments *a, const struct recipe *recipe, struct diag *d)
 {
@@ -246,8 +256,7 @@ static int build_base(
 	if (rc == 0)
 		rc = make_base(a, &chain, &base, d);
 	if (rc == 0 && !a->common.quiet)
-		printf("base %s %s: %s\n", base.name, base.digest,
-			base.folder ? base.folder : "to be built");
+		print_base(&base);
 	chain_clear(&chain);
 	return rc;
 }

@@ -76,15 +76,24 @@ static int check_files(const struct check_arguments *a, const struct plan *p,
 	return rc;
 }
 
-static int check_unit(
-	const struct check_arguments *a, const struct plan *p, struct diag *d)
+static int check_chain(
+	struct check_arguments *a, const struct chain *chain, struct diag *d)
+{
+	struct base_options o = {0};
+
+	arguments_set_base_options(&a->common, &o);
+	return base_check(chain, &o, d);
+}
+
+static int check_unit(struct check_arguments *a, const struct plan *p, struct diag *d)
 {
 	struct totals totals = {0};
 	struct chain chain;
 	char size[QUANTITY_TEXT];
 	int rc = check_files(a, p, &totals, d);
 
-	if (chain_load(&chain, &p->base, p->recipe_path, &a->common.recipe, d) < 0)
+	if (chain_load(&chain, &p->base, p->recipe_path, &a->common.recipe, d) < 0 ||
+		chain_check_command(&chain, p, d) < 0 || check_chain(a, &chain, d) < 0)
 		rc = -1;
 	chain_clear(&chain);
 	if (rc == 0 && !a->common.quiet)
@@ -97,11 +106,13 @@ static int check_unit(
 }
 
 static int check_base(
-	const struct check_arguments *a, const struct base_plan *p, struct diag *d)
+	struct check_arguments *a, const struct base_plan *p, struct diag *d)
 {
 	struct chain chain;
 	int rc = chain_load_below(&chain, p, &a->common.recipe, d);
 
+	if (rc == 0)
+		rc = check_chain(a, &chain, d);
 	chain_clear(&chain);
 	if (rc == 0 && !a->common.quiet)
 		printf("%s: base %s is good\n", a->recipe, p->name);

@@ -122,7 +122,11 @@ static void say_package(
 static void note_reason(struct hearing *h, const char *line)
 {
 	static const char *const starts[] = {"E: ", "unshare: ", "dpkg: error"};
+	const char *full = strstr(line, "No space left on device");
 
+	if (full && !strstr(h->reason, full))
+		snprintf(h->reason, sizeof(h->reason), "%s/tmp: %s",
+			h->bootstrap->supply->store->path, full);
 	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
 		if (h->reason[0] == '\0' &&
 			strncmp(line, starts[i], strlen(starts[i])) == 0)

@@ -169,21 +169,30 @@ static int digest_files(struct tree *listed, const char *recipe,
 	return rc;
 }
 
-/* What folders and files hold, as it would lie on the disk. */
+/* Folders and files as they would lie on the disk; tree_clear() is due in any case. */
+static int list_files(struct root *r, struct tree *listed, struct diag *d)
+{
+	int rc = 0;
+
+	tree_init(listed, r->chain->boot.epoch);
+	listed->replaces = 1;
+	if (lowest(r)->root == ROOT_ITEMS)
+		rc = note_contents(r, listed, d);
+	for (size_t i = r->chain->root; i < r->chain->count; i++)
+		if (scan(r, listed, plan_at(r, i), &plan_at(r, i)->files, d) < 0)
+			rc = -1;
+	tree_finish(listed);
+	return rc;
+}
+
 static int note_files(struct root *r, struct diag *d)
 {
 	struct tree listed;
 	struct timespec started;
-	int rc = 0;
+	int rc;
 
 	clock_gettime(CLOCK_REALTIME, &started);
-	tree_init(&listed, r->chain->boot.epoch);
-	listed.replaces = 1;
-	if (lowest(r)->root == ROOT_ITEMS)
-		rc = note_contents(r, &listed, d);
-	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
-		rc = scan(r, &listed, plan_at(r, i), &plan_at(r, i)->files, d);
-	tree_finish(&listed);
+	rc = list_files(r, &listed, d);
 	if (rc == 0)
 		rc = digest_files(&listed, r->chain->boot.recipe_path, &started, d);
 	if (rc == 0)
@@ -290,6 +299,22 @@ int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	return rc == 0 ? note_files(r, d) : -1;
 }
 
+int root_check(const struct chain *c, const struct base_options *o, struct diag *d)
+{
+	struct arena a = {0};
+	struct root r = {.chain = c, .options = o, .arena = &a};
+	struct tree listed;
+	int rc = list_files(&r, &listed, d);
+
+	tree_clear(&listed);
+	if (lowest(&r)->root == ROOT_IMAGE && !oci_fetch_is_meant(lowest(&r)->image) &&
+		note_image(&r, d) < 0)
+		rc = -1;
+	root_close(&r);
+	arena_clear(&a);
+	return rc;
+}
+
 int root_make_layers(struct root *r, struct diag *d)
 {
 	return r->layer ? debian_build(r->layer, d) : 0;
@@ -382,17 +407,29 @@ static void tell_environment(const struct oci_config *c, struct buffer *guest)
 	}
 }
 
+static int tell_init(struct root *r, struct tree *t, struct buffer *guest, struct diag *d)
+{
+	for (size_t i = r->chain->root; i < r->chain->count; i++) {
+		if (!plan_at(r, i)->init)
+			continue;
+		if (!tree_find(t, "sbin/init"))
+			return place_fail(d, &plan_at(r, i)->place,
+				"init: expected a root disk with an init at /sbin/init "
+				"(Debian: the package systemd-sysv), found none");
+		buffer_printf(guest, "init /sbin/init\n");
+		break;
+	}
+	return 0;
+}
+
 static int tell_agent(
 	struct root *r, struct tree *t, struct buffer *guest, struct diag *d)
 {
 	const struct oci_config *c = &r->image.config;
 
 	buffer_printf(guest, "root\n");
-	for (size_t i = r->chain->root; i < r->chain->count; i++)
-		if (plan_at(r, i)->init) {
-			buffer_printf(guest, "init /sbin/init\n");
-			break;
-		}
+	if (tell_init(r, t, guest, d) < 0)
+		return -1;
 	if (c->folder && *c->folder)
 		buffer_printf(guest, "folder %s\n", c->folder);
 	tell_environment(c, guest);

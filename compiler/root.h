@@ -21,8 +21,8 @@ struct root {
 	struct debian_layer *layer; /* the last one of packages, or NULL */
 	struct oci_image image;
 	char registry[DIGEST_HEX]; /* what the image is called there, or "" */
-	struct buffer sources; /* what decides the disk beside the layer, in words */
-	const char **inputs;   /* host files among that */
+	struct buffer sources;	   /* what decides the disk beside the layer, in words */
+	const char **inputs;	   /* host files among that */
 	size_t input_count;
 	struct arena *arena;
 };
@@ -32,6 +32,10 @@ struct root {
 int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	const struct base_options *o, struct arena *a, struct diag *d);
 void root_close(struct root *r);
+
+/* Looks at every file that the plans name, and at a local image; builds nothing. 0 or -1.
+ */
+int root_check(const struct chain *c, const struct base_options *o, struct diag *d);
 
 /* Makes the layers of packages that the store lacks. Where pinned ones are gone, newer
  * packages and another key take their place, with a warning. 0 or -1. */

@@ -260,14 +260,6 @@ static int substitute(struct supply *s, struct pin *pin, struct diag *d)
 
 	if (find_newest(s, pin->asked, &newest, d) < 0)
 		return -1;
-	/* Debian never gives one version two contents: this lock was not made by us. */
-	if (strcmp(newest.name, pin->name) == 0 &&
-		strcmp(newest.version, pin->version) == 0)
-		return diag_fail(d,
-			"%s: %s is not what the archive has under that version: its "
-			"SHA-256 is %s; %s",
-			s->lock_path, supply_label(pin, s->arena), newest.sha256,
-			supply_advice(s));
 	if (s->options->locked)
 		return diag_fail(d,
 			"%s: %s has left the archive, which has %s now; --locked allows "
@@ -284,6 +276,23 @@ static int substitute(struct supply *s, struct pin *pin, struct diag *d)
 	if (is_in_store(s, pin))
 		return 0;
 	return download(s, pin, d);
+}
+
+/* Debian never gives one version two contents: such a lock was not made by us. -1 with a
+ * message where the archive has the pin's version with another digest. */
+static int check_version(struct supply *s, const struct pin *pin, struct diag *d)
+{
+	struct diag ignored = {0};
+	struct pin now;
+	int found = mirror_find(&s->mirror, pin->name, 0, &now, s->arena, &ignored);
+
+	diag_clear(&ignored);
+	if (found < 0 || strcmp(now.version, pin->version) != 0)
+		return 0;
+	return diag_fail(d,
+		"%s: %s is not what the archive has under that version: its SHA-256 is "
+		"%s; %s",
+		s->lock_path, supply_label(pin, s->arena), now.sha256, supply_advice(s));
 }
 
 /* A failed download has one of three causes: no network, a package that is gone, or a
@@ -305,7 +314,9 @@ static int explain(
 		diag_fail(d, "base %s needs %s: %s", s->plan->name, label,
 			why->count > 0 ? why->lines[0].text : "?");
 	diag_clear(why);
-	return listed == 0 ? 1 : -1;
+	if (listed != 0)
+		return -1;
+	return check_version(s, pin, d) < 0 ? -1 : 1;
 }
 
 static int fetch(struct supply *s, struct pin *pin, struct diag *d)

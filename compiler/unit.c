@@ -252,6 +252,11 @@ static void report_reasons(struct build *b)
 		.listing = &listing,
 	};
 
+	if (!b->base->folder)
+		buffer_printf(reasons,
+			"base %s: not in the store; it would be built first, and then more "
+			"files may have to be made\n",
+			b->base->name);
 	if (b->options->make_all) {
 		buffer_add_text(reasons, "every file: --always-make asks for it\n");
 		return;

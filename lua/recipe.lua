@@ -289,8 +289,7 @@ local function read_command(context, value, names, complain)
 	return nil
 end
 
--- A base made from a container image may bring a command of its own; which one does, only
--- the built base tells.
+-- A base made from a container image may bring a command of its own.
 local function read_scripts(context, tag, r, names, base_reference)
 	local one = r:get("command", "", any)
 	local several = r:get("commands", "", any)
@@ -391,9 +390,12 @@ local function read_unit(context, tag)
 	return plan
 end
 
--- A list of folders and archives that all go to the top of a root disk.
+-- A list of folders and archives that all go to the top of a root disk: root[1] …
 local function read_sources(context, tag, list)
-	local complain = complainer(context, tag, {})
+	local function complain(path, message, inner)
+		local place = inner or { file = tag.file, line = line_of(context, tag, path) }
+		add_problem(context, place.file, place.line, { tag.kind, table.unpack(path) }, message)
+	end
 	local good = {}
 	for _, key in ipairs(text.keys(list)) do
 		local inner = tag_of(context, list[key])
@@ -407,6 +409,7 @@ local function read_sources(context, tag, list)
 	local items = section.read(good, section_context(context, tag, {}, false), complain)
 	for _, item in ipairs(items) do
 		item.dest = item.dest or ""
+		item.place.field = tag.kind .. item.place.field
 	end
 	return items
 end

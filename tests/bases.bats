@@ -257,6 +257,27 @@ path_of() {
 	assert_dir_not_exists units
 }
 
+@test "bases: check looks at every file that they name" {
+	echo 'return unit { base = "./upper.lua", command = "true" }' >c.lua
+	run -0 "$WUC" check -q c.lua
+	sed -i 's/text "above.n"/"nothing"/' upper.lua
+	run -1 "$WUC" check c.lua
+	assert_output './upper.lua:3: files["etc/who"]: expected a file, folder or pattern, found nothing at nothing'
+	run -1 "$WUC" check upper.lua
+	echo 'return root { "/etc", "none.tar" }' >bad.lua
+	run -1 "$WUC" check bad.lua
+	assert_line --index 0 --regexp '^bad\.lua:1: root\[1\]: expected a file below'
+	echo 'return oci "none.tar"' >bad.lua
+	run -1 "$WUC" check bad.lua
+	assert_output "bad.lua:1: oci: expected a container image, found nothing at none.tar"
+}
+
+@test "bases: an init that is asked for must be there" {
+	echo 'return base { from = "./lower.lua", init = true }' >init.lua
+	run -1 "$WUC" base build -q ./init.lua
+	assert_output --regexp "^\./init\.lua:1: base: init: expected a root disk with an init"
+}
+
 @test "bases: bad sources end in one line and an unchanged store" {
 	"$WUC" base build -q mini
 	in_store >before
@@ -281,6 +302,9 @@ path_of() {
 @test "bases: a unit without a command needs a base that brings one" {
 	echo 'return unit { base = "./upper.lua" }' >none.lua
 	run -1 "$WUC" build -q none.lua
-	assert_output 'none.lua:1: unit: expected a command, found nothing (command = "…"), and the base upper brings none'
+	assert_output 'none.lua:1: unit: expected a command, found nothing (command = "…")'
+	run -1 "$WUC" check none.lua
+	assert_output 'none.lua:1: unit: expected a command, found nothing (command = "…")'
+	assert_dir_not_exists "$STORE/bases"
 	assert_dir_not_exists units
 }
