@@ -178,7 +178,7 @@ make_systemd() {
 	command -v mmdebstrap >/dev/null || { echo "lacks mmdebstrap" >lacks-systemd; return 0; }
 	compile_unit systemd 'debian { suite = "bookworm", packages = { "systemd-sysv" }, init = true }' \
 		'params = grid { case = { "1", "2", "slow", "memory" } },
-		machine = { memory = "256M", time = "8s", user = "root" }' "$(cat <<-'END'
+		machine = { memory = "256M", time = "30s", user = "root" }' "$(cat <<-'END'
 		cat /proc/1/comm
 		systemctl is-system-running
 		systemctl is-active default.target
