@@ -87,6 +87,7 @@ COMPILER_SOURCES := \
 	compiler/ext4_xattr.c \
 	compiler/family.c \
 	compiler/get.c \
+	compiler/get_links.c \
 	compiler/heap.c \
 	compiler/host.c \
 	compiler/host_files.c \

@@ -134,7 +134,7 @@ static int get_one(struct diskimage *m, struct get *g, const char *source,
 	/* "/" has no name of its own. */
 	if (!name && !LINUX_S_ISDIR(i.i_mode))
 		return diag_fail(d, "%s: %s: expected a name", m->name, source);
-	return get_inode(g, ino, source, t->folder, name);
+	return get_inode(g, ino, source, name);
 }
 
 static int get_all(
@@ -143,6 +143,7 @@ static int get_all(
 	struct target t = {.folder = -1};
 	int rc = open_target(m, a, &t, d);
 
+	g->top = t.folder;
 	get_begin(g);
 	for (size_t i = 0; i < a->source_count && rc == 0; i++)
 		rc = get_one(m, g, a->sources[i], &t, d);

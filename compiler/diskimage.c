@@ -73,7 +73,8 @@ static int check_raw(struct diskimage *m, struct diag *d)
 	if (!S_ISREG(st.st_mode))
 		return diag_fail(d, "%s: expected a disk image, found %s", m->path,
 			host_kind_name(st.st_mode));
-	format = magic_of_image(m->fd);
+	if (magic_of_image(m->fd, &format) < 0)
+		return diag_fail_errno(d, "%s", m->path);
 	if (!format)
 		return 0;
 	return diag_fail(d,

@@ -158,6 +158,14 @@ static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
 		return damage(g, path, "it says that it is larger than 4 TiB");
 	if (i->i_flags & EXT4_ENCRYPT_FL)
 		return skip(g, path, "an encrypted file");
+	if (i->i_links_count > 1) {
+		rc = get_links_make(&g->links_known, ino, into, name);
+		if (rc < 0)
+			return fail_here(g, path);
+		g->files += (uint64_t)rc;
+		if (rc)
+			return 0;
+	}
 	out = openat(into, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		(i->i_mode & 0777) | 0600);
 	if (out < 0)
@@ -166,6 +174,8 @@ static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
 	if (rc == 0) {
 		g->files++;
 		g->bytes += size;
+		if (i->i_links_count > 1)
+			get_links_note(&g->links_known, ino, g->here.bytes);
 	} else if (unlinkat(into, name, 0) < 0 && rc > 0) {
 		return diag_fail_errno(g->d, "%s", path);
 	}
@@ -211,6 +221,9 @@ static int get_symlink(
 	return 0;
 }
 
+static int get_node(
+	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name);
+
 static int get_entries(struct get *g, ext2_ino_t ino, const char *path, int into)
 {
 	struct arena a = {0};
@@ -230,7 +243,7 @@ static int get_entries(struct get *g, ext2_ino_t ino, const char *path, int into
 			continue;
 		below = memory_printf("%s%s%s", path,
 			*path && path[strlen(path) - 1] == '/' ? "" : "/", name);
-		rc = get_inode(g, list[i].ino, below, into, name);
+		rc = get_node(g, list[i].ino, below, into, name);
 		free(below);
 	}
 	arena_clear(&a);
@@ -275,7 +288,8 @@ static int get_folder(struct get *g, ext2_ino_t ino, const char *path, int into,
 	return rc;
 }
 
-int get_inode(struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+static int get_kind(
+	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
 {
 	struct ext2_inode_large i;
 	struct diag d = {0};
@@ -303,10 +317,32 @@ int get_inode(struct get *g, ext2_ino_t ino, const char *path, int into, const c
 	}
 }
 
+/* Keeps the path below the top. */
+static int get_node(
+	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+{
+	size_t before = g->here.size;
+	int rc;
+
+	if (name)
+		buffer_printf(&g->here, "%s%s", before ? "/" : "", name);
+	rc = get_kind(g, ino, path, into, name);
+	g->here.size = before;
+	g->here.bytes[before] = '\0';
+	return rc;
+}
+
+int get_inode(struct get *g, ext2_ino_t ino, const char *path, const char *name)
+{
+	return get_node(g, ino, path, g->top, name);
+}
+
 void get_begin(struct get *g)
 {
 	struct ext2_super_block *s = g->x->fs->super;
 
+	buffer_add(&g->here, "", 0);
+	g->links_known = (struct get_links){.top = g->top};
 	g->chunk = memory_alloc(CHUNK_BYTES);
 	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
 	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;
@@ -314,6 +350,8 @@ void get_begin(struct get *g)
 
 void get_end(struct get *g)
 {
+	get_links_clear(&g->links_known);
+	buffer_clear(&g->here);
 	free(g->chunk);
 	free(g->folders_seen);
 }

@@ -8,9 +8,11 @@
 
 #include "common/diag.h"
 #include "ext2disk.h"
+#include "get_links.h"
 
 struct get {
 	struct ext2disk *x;
+	int top; /* where all goes */
 	/* Hears of everything that is left out, by its path in the disk. */
 	void (*skipped)(void *context, const char *path, const char *why);
 	void *context;
@@ -22,15 +24,16 @@ struct get {
 	unsigned char *folders_seen; /* a bit an inode */
 	uint64_t bytes_left;	     /* the disk cannot hold more than its size */
 	unsigned depth;
+	struct buffer here; /* the path below `top` of what is coming out */
+	struct get_links links_known;
 };
 
 /* Gets ready what the caller has set up; get_end() is due. */
 void get_begin(struct get *g);
 void get_end(struct get *g);
-/* Brings the inode, which messages call `path`, into the folder `into` as `name`, which
- * must not be there; NULL: a folder's entries, into that folder. 0, or -1 where this side
+/* Brings the inode, which messages call `path`, into the top folder as `name`, which must
+ * not be there; NULL: a folder's entries, into that folder. 0, or -1 where this side
  * failed: no space left, say. */
-int get_inode(
-	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name);
+int get_inode(struct get *g, ext2_ino_t ino, const char *path, const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 
 #define SUPERBLOCK_OFFSET 1024
 #define MAGIC_MAX 24
+#define HEAD_BYTES 128
 
 struct magic {
 	uint64_t at;
@@ -63,26 +64,20 @@ static const struct magic contents[] = {
 	TEXT(0, "BZh", "data compressed by bzip2"),
 };
 
-static const char *find(
-	const struct magic *list, size_t count, int fd, uint64_t offset, uint64_t size)
+int magic_of_image(int fd, const char **format)
 {
-	char found[MAGIC_MAX];
+	char head[HEAD_BYTES] = "";
+	ssize_t size = file_read_at(fd, head, sizeof(head), 0);
 
-	for (size_t i = 0; i < count; i++) {
-		const struct magic *m = &list[i];
+	*format = NULL;
+	for (size_t i = 0; size > 0 && i < sizeof(images) / sizeof(*images); i++) {
+		const struct magic *m = &images[i];
 
-		if (m->size <= size && m->at <= size - m->size &&
-			file_read_at(fd, found, m->size, (off_t)(offset + m->at)) ==
-				(ssize_t)m->size &&
-			memcmp(found, m->bytes, m->size) == 0)
-			return m->name;
+		if (!*format && m->at + m->size <= (size_t)size &&
+			memcmp(head + m->at, m->bytes, m->size) == 0)
+			*format = m->name;
 	}
-	return NULL;
-}
-
-const char *magic_of_image(int fd)
-{
-	return find(images, sizeof(images) / sizeof(*images), fd, 0, UINT64_MAX / 2);
+	return size < 0 ? -1 : 0;
 }
 
 static const char *name_ext(const struct ext2_super_block *s)
@@ -96,6 +91,23 @@ static const char *name_ext(const struct ext2_super_block *s)
 	return "an ext2 file system";
 }
 
+/* For messages only: what cannot be read is not known. */
+static const char *find(int fd, uint64_t offset, uint64_t size)
+{
+	char found[MAGIC_MAX];
+
+	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
+		const struct magic *m = &contents[i];
+
+		if (m->size <= size && m->at <= size - m->size &&
+			file_read_at(fd, found, m->size, (off_t)(offset + m->at)) ==
+				(ssize_t)m->size &&
+			memcmp(found, m->bytes, m->size) == 0)
+			return m->name;
+	}
+	return NULL;
+}
+
 const char *magic_of_contents(int fd, uint64_t offset, uint64_t size)
 {
 	struct ext2_super_block s;
@@ -105,5 +117,5 @@ const char *magic_of_contents(int fd, uint64_t offset, uint64_t size)
 			(ssize_t)sizeof(s) &&
 		le16toh(s.s_magic) == EXT2_SUPER_MAGIC)
 		return name_ext(&s);
-	return find(contents, sizeof(contents) / sizeof(*contents), fd, offset, size);
+	return find(fd, offset, size);
 }

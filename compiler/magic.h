@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /* "qcow2", "vmdk" … as `qemu-img convert -f` takes it for an image that is not raw, or
- * NULL for a raw one or one that cannot be read. */
-const char *magic_of_image(int fd);
+ * NULL for a raw one. 0, or -1 with errno set where it cannot be read. */
+int magic_of_image(int fd, const char **format);
 
 /* "an ext4 file system", "swap space" …, or NULL where nothing is known of what lies
  * there. */

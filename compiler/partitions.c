@@ -13,17 +13,17 @@
 
 #define LARGE_SECTOR 4096
 
-/* A GPT of sectors of 4 KiB: a file does not tell the size of its sectors. */
+/* A GPT of sectors of 4 KiB: a file does not tell the size of its sectors. 1, 0, or -1
+ * with errno set. */
 static int has_large_sectors(int fd)
 {
 	static const char magic[] = "EFI PART";
-	char small[8] = "", large[8] = "";
+	char head[LARGE_SECTOR + sizeof(magic)] = "";
 
-	return file_read_at(fd, large, sizeof(large), LARGE_SECTOR) ==
-		       (ssize_t)sizeof(large) &&
-	       file_read_at(fd, small, sizeof(small), 512) == (ssize_t)sizeof(small) &&
-	       memcmp(large, magic, sizeof(large)) == 0 &&
-	       memcmp(small, magic, sizeof(small)) != 0;
+	if (file_read_at(fd, head, sizeof(head), 0) < 0)
+		return -1;
+	return memcmp(head + LARGE_SECTOR, magic, sizeof(magic) - 1) == 0 &&
+	       memcmp(head + 512, magic, sizeof(magic) - 1) != 0;
 }
 
 /* Extended partitions hold others, and nothing of their own. */
@@ -86,6 +86,21 @@ static int read_label(struct partitions *p, struct fdisk_context *c, const char 
 	return 0;
 }
 
+/* Less than a sector is no disk, and has no table. */
+static int assign(struct fdisk_context *c, int fd, const char *name, uint64_t size)
+{
+	int large = has_large_sectors(fd);
+
+	if (large < 0)
+		return -errno;
+	if (size < 512)
+		return -ENODATA;
+	fdisk_disable_dialogs(c, 1);
+	if (large)
+		fdisk_save_user_sector_size(c, LARGE_SECTOR, LARGE_SECTOR);
+	return fdisk_assign_device_by_fd(c, fd, name, 1);
+}
+
 int partitions_read(
 	struct partitions *p, int fd, const char *name, struct arena *a, struct diag *d)
 {
@@ -94,20 +109,13 @@ int partitions_read(
 	int rc;
 
 	*p = (struct partitions){0};
-	if (!c || fstat(fd, &st) < 0) {
-		fdisk_unref_context(c);
-		return diag_fail_errno(d, "%s", name);
-	}
-	p->size = (uint64_t)st.st_size;
-	fdisk_disable_dialogs(c, 1);
-	if (has_large_sectors(fd))
-		fdisk_save_user_sector_size(c, LARGE_SECTOR, LARGE_SECTOR);
-	/* Less than a sector is no disk, and has no table. */
-	rc = p->size < 512 ? -ENODATA : fdisk_assign_device_by_fd(c, fd, name, 1);
+	rc = !c || fstat(fd, &st) < 0 ? -errno
+				      : assign(c, fd, name, (uint64_t)st.st_size);
 	if (rc < 0) {
 		errno = -rc;
 		rc = diag_fail_errno(d, "%s", name);
 	} else {
+		p->size = (uint64_t)st.st_size;
 		rc = read_label(p, c, name, a, d);
 		fdisk_deassign_device(c, 1);
 	}
