@@ -238,6 +238,17 @@ static int build_unit(
 	return rc;
 }
 
+/* What says how a unit is to be made says nothing of a base. */
+static int refuse_units_options(const struct build_arguments *a, struct diag *d)
+{
+	if (!a->folder && !a->make_all && !a->depfile && !a->why &&
+		a->common.recipe.choice_count == 0)
+		return 0;
+	return diag_fail(d,
+		"%s: returns a base, which takes no -o, -B, -MD, --why, --set or --only",
+		a->recipe);
+}
+
 static void print_base(const struct base *base)
 {
 	if (base->folder)
@@ -251,8 +262,11 @@ static int build_base(
 {
 	struct chain chain;
 	struct base base;
-	int rc = chain_load_below(&chain, recipe->base, &a->common.recipe, d);
+	int rc = refuse_units_options(a, d);
 
+	if (rc < 0)
+		return -1;
+	rc = chain_load_below(&chain, recipe->base, &a->common.recipe, d);
 	if (rc == 0)
 		rc = make_base(a, &chain, &base, d);
 	if (rc == 0 && !a->common.quiet)

@@ -113,9 +113,11 @@ int supply_ask_archive(struct supply *s, const char *needed, struct diag *d)
 		return 0;
 	supply_say(s->options, 0, "reading the indexes of %s at %s", s->plan->suite,
 		s->mirror.root);
-	if (mirror_update(&s->mirror, &why) < 0)
-		return fail_offline(s, needed, &why, d);
-	return 0;
+	if (mirror_update(&s->mirror, &why) == 0)
+		return 0;
+	if (why.count > 0 && strstr(why.lines[0].text, "does not have a Release file"))
+		return place_fail_all(d, &s->plan->place, &why);
+	return fail_offline(s, needed, &why, d);
 }
 
 static int find_newest(
@@ -151,6 +153,7 @@ static int pin_package(
 {
 	const struct pin *known =
 		s->options->update ? NULL : lock_find(&s->old, PIN_MEMBERS, asked);
+	struct diag why = {0};
 	struct pin pin;
 
 	if (supply_find(s, asked))
@@ -168,8 +171,10 @@ static int pin_package(
 	if (known) {
 		pin = *known;
 	} else {
-		if (supply_check_lock(s, d) < 0 || find_newest(s, asked, &pin, d) < 0)
+		if (supply_check_lock(s, d) < 0 || supply_ask_archive(s, asked, d) < 0)
 			return -1;
+		if (find_newest(s, asked, &pin, &why) < 0)
+			return place_fail_all(d, place, &why);
 		s->lock_is_new = 1;
 	}
 	lock_set(&s->lock, &pin, s->arena);
