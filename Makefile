@@ -323,6 +323,7 @@ COMPILER_TESTS := \
 	test_debian \
 	test_depfile \
 	test_disks \
+	test_ext2disk \
 	test_ext4 \
 	test_family \
 	test_host_files \

@@ -111,16 +111,15 @@ static int put_children(struct put *p, const struct place_in *at, const struct n
 
 static int fail_full(const struct put *p, struct diag *d)
 {
-	const struct ext2_super_block *s = p->x->fs->super;
 	char need[QUANTITY_TEXT], room[QUANTITY_TEXT];
 
 	return diag_fail(d,
-		"%s: no room: the files take %s and %llu inodes, the file system has %s "
-		"and %u inodes free",
+		"%s: no room: %s in %llu files and folders are to go where %s and %u "
+		"inodes are free",
 		p->x->name, quantity_format_size(p->report->bytes, need),
 		(unsigned long long)p->nodes,
 		quantity_format_size(p->free_blocks * p->x->fs->blocksize, room),
-		p->free_inodes < s->s_inodes_count ? p->free_inodes : s->s_inodes_count);
+		p->free_inodes);
 }
 
 static int count_node(struct node *n, void *context)

@@ -290,12 +290,12 @@ fill() {
 	mkfs fs.img 2M -t ext4 -b 1024
 	head -c 3M /dev/urandom >large
 	refused fs.img "$WUC" put fs.img large /
-	assert_output --regexp "^wuc: fs.img: no room: the files take 3.0 MiB and 1 inodes, the file system has .* free$"
+	assert_output --regexp "^wuc: fs.img: no room: 3.0 MiB in 1 files and folders are to go where .* [KM]iB and [0-9]+ inodes are free$"
 	mkfs fs.img 4M -t ext2 -N 32
 	mkdir many
 	touch many/{1..40}
 	refused fs.img "$WUC" put fs.img many /
-	assert_output --partial "no room: the files take 0 B and 41 inodes"
+	assert_output --partial "no room: 0 B in 41 files and folders are to go where"
 	# It all but fits: the indirect blocks do not.
 	mkfs fs.img 2M -t ext2 -b 1024
 	head -c "$(($(dumpe2fs -h fs.img 2>/dev/null | sed -n 's/Free blocks: *//p') * 1024))" /dev/urandom >large
