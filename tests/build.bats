@@ -361,10 +361,12 @@ teardown() {
 	cd "$OPEN"
 	make_repo repo
 	chmod -R a+rX repo
-	mkdir -p other/cache
+	mkdir -p other/cache/workunit
 	cp "$WUC" "$(dirname "$WUC")/wuguest" other/
 	cp -r "$ROOT/recipes" .
-	cp -r "$(dirname "$(dirname "$("$WUC" base path mini)")")" other/cache/workunit
+	local store
+	store=$(dirname "$(dirname "$("$WUC" base path mini)")")
+	cp -r "$store/bases" "$store/keys" other/cache/workunit/
 	chown -R 1234:1234 other
 	"$WUC" build -qB -o first repo/sir.lua
 	(cd other && setpriv --reuid 1234 --regid 1234 --clear-groups \
