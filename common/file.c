@@ -360,3 +360,25 @@ char *file_program_folder(struct diag *d)
 	slash[slash == path ? 1 : 0] = '\0';
 	return memory_strdup(path);
 }
+
+int file_link_stays(const char *target, unsigned depth)
+{
+	int named = 0;
+
+	if (!*target || *target == '/')
+		return 0;
+	for (const char *p = target; *p;) {
+		size_t length = strcspn(p, "/");
+
+		if (length == 2 && p[0] == '.' && p[1] == '.') {
+			if (named || depth == 0)
+				return 0;
+			depth--;
+		} else if (length > 1 || (length == 1 && p[0] != '.')) {
+			named = 1;
+		}
+		p += length;
+		p += strspn(p, "/");
+	}
+	return 1;
+}

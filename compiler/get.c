@@ -182,29 +182,6 @@ static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
 	return rc < 0 ? -1 : 0;
 }
 
-/* Relative, and ".." only at its start, no higher than where we began. */
-static int stays_inside(const char *target, unsigned depth)
-{
-	int named = 0;
-
-	if (!*target || *target == '/')
-		return 0;
-	for (const char *p = target; *p;) {
-		size_t length = strcspn(p, "/");
-
-		if (length == 2 && p[0] == '.' && p[1] == '.') {
-			if (named || depth == 0)
-				return 0;
-			depth--;
-		} else if (length > 1 || (length == 1 && p[0] != '.')) {
-			named = 1;
-		}
-		p += length;
-		p += strspn(p, "/");
-	}
-	return 1;
-}
-
 static int get_symlink(
 	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
 {
@@ -213,7 +190,7 @@ static int get_symlink(
 
 	if (ext2disk_read_target(g->x, ino, path, target, &d) < 0)
 		return note_damage(g, path, &d);
-	if (!stays_inside(target, g->depth ? g->depth - 1 : 0))
+	if (!file_link_stays(target, g->depth ? g->depth - 1 : 0))
 		return skip(g, path, "a symbolic link that leads out of the folder");
 	if (symlinkat(target, into, name) < 0)
 		return fail_here(g, path);

@@ -329,28 +329,6 @@ static int extract_file(struct extraction *x, int dir, const char *name, ext2_in
 	return fill_file(x, out, inode, i, size);
 }
 
-int extract_link_stays(const char *target, unsigned depth)
-{
-	int named = 0;
-
-	if (!*target || *target == '/')
-		return 0;
-	for (const char *p = target; *p;) {
-		size_t length = strcspn(p, "/");
-
-		if (length == 2 && p[0] == '.' && p[1] == '.') {
-			if (named || depth == 0)
-				return 0;
-			depth--;
-		} else if (length > 1 || (length == 1 && p[0] != '.')) {
-			named = 1;
-		}
-		p += length;
-		p += strspn(p, "/");
-	}
-	return 1;
-}
-
 /* Short targets lie in the inode, longer ones in a block. */
 static int read_target(struct extraction *x, ext2_ino_t inode, struct ext2_inode_large *i,
 	char target[IMAGE_BLOCK_BYTES])
@@ -382,7 +360,7 @@ static int extract_symlink(struct extraction *x, int dir, const char *name,
 
 	if (read_target(x, inode, i, target) < 0)
 		return note(x, EXTRACT_DAMAGED, "a symbolic link without a target");
-	if (!extract_link_stays(target, x->depth))
+	if (!file_link_stays(target, x->depth))
 		return note(x, EXTRACT_SKIPPED,
 			"a symbolic link that leads out of the folder");
 	if (symlinkat(target, dir, name) < 0)

@@ -30,9 +30,4 @@ int extract_all(ext2_filsys fs, int fd, int dest,
 		const char *text),
 	void *context, struct extract_totals *totals, struct diag *d);
 
-/* 1 where a symlink with this target, `depth` folders below the top, cannot lead out of
- * the folder: it is relative, and ".." stands only at its start and climbs no higher
- * than the top. */
-int extract_link_stays(const char *target, unsigned depth);
-
 #endif
