@@ -50,7 +50,7 @@ build_fresh() {
 	chmod 755 "$dir"
 	if [ "$(id -u)" -eq 0 ]; then
 		user=nobody
-		as_nobody "$dir/ids" true || return
+		as_nobody "$dir/ids" unshare --map-auto --map-root-user true || return
 		as=(as_nobody "$dir/ids")
 	fi
 	mkdir -p "$dir/a b%20'c/workunit" "$dir/tmp"
@@ -206,7 +206,7 @@ in_layer() {
 	local fresh layer count=0
 	fresh=$(cat "$BATS_FILE_TMPDIR/fresh")/"a b%20'c"/workunit
 	if [ "$(id -u)" -eq 0 ]; then
-		[ -e "$fresh" ] || skip "lacks newuidmap, or the right to mount namespaces"
+		[ -e "$fresh" ] || skip "lacks newuidmap, or namespaces of users and mounts"
 	fi
 	cat "$BATS_FILE_TMPDIR/fresh.err"
 	for layer in "$fresh"/layers/*; do
