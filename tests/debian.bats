@@ -50,7 +50,8 @@ build_fresh() {
 	chmod 755 "$dir"
 	if [ "$(id -u)" -eq 0 ]; then
 		user=nobody
-		as_nobody "$dir/ids" unshare --map-auto --map-root-user true || return
+		# Not --map-auto: where it fails, the process that helps it stays.
+		as_nobody "$dir/ids" unshare --user true || return
 		as=(as_nobody "$dir/ids")
 	fi
 	mkdir -p "$dir/a b%20'c/workunit" "$dir/tmp"
