@@ -228,7 +228,7 @@ in_layer() {
 	for layer in "$fresh"/layers/*.tar; do
 		tar -tf "$layer" >"$DIR/names"
 		run ! grep -E '^\./usr/share/(man/.*[^/]$|info/.)' "$DIR/names"
-		run ! grep -E '^\./usr/share/doc/[^/]*/.' <(grep -v '/copyright$' "$DIR/names")
+		run ! grep -E '^\./usr/share/doc/[^/]*/.' <(grep -v '/copyright$\|/$' "$DIR/names")
 		run ! grep -E '^\./usr/share/locale/[^/]*/' <(grep -v '/locale/en' "$DIR/names")
 		run ! grep -E '^\./var/(log/.*[^/]|cache/apt/.|lib/apt/lists/.|lib/dpkg/lock)$' \
 			"$DIR/names"
