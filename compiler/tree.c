@@ -397,17 +397,22 @@ void tree_link(struct node *n, struct node *to)
 	primary->link_count++;
 }
 
+static void copy_attributes(struct node *n, const struct node *from)
+{
+	n->uid = from->uid;
+	n->gid = from->gid;
+	n->mtime = from->mtime;
+	n->mtime_ns = from->mtime_ns;
+	n->xattrs = from->xattrs;
+}
+
 void tree_copy_special(struct node *n, const struct node *from)
 {
 	if (from->type == NODE_SYMLINK)
 		n->target = from->target;
 	else
 		n->device = from->device;
-	n->uid = from->uid;
-	n->gid = from->gid;
-	n->mtime = from->mtime;
-	n->mtime_ns = from->mtime_ns;
-	n->xattrs = from->xattrs;
+	copy_attributes(n, from);
 }
 
 /* Makes another name of a file the file. */
@@ -417,11 +422,7 @@ static void become(struct node *n, const struct node *from)
 	n->size = from->size;
 	n->source_kind = from->source_kind;
 	n->offset = from->offset;
-	n->uid = from->uid;
-	n->gid = from->gid;
-	n->mtime = from->mtime;
-	n->mtime_ns = from->mtime_ns;
-	n->xattrs = from->xattrs;
+	copy_attributes(n, from);
 	n->measured = from->measured;
 	n->data_blocks = from->data_blocks;
 	n->data_runs = from->data_runs;
