@@ -2,7 +2,6 @@
 #include "account.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

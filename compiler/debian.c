@@ -75,27 +75,13 @@ static int pin_anew(struct debian_layer *layer, const char *asked, struct diag *
 	return debian_resolve(layer, asked, d);
 }
 
-static int check_suites(const struct debian_layer *layer, struct diag *d)
-{
-	const struct base_plan *plan = layer->supply->plan, *below;
-
-	if (!layer->below)
-		return 0;
-	below = layer->below->supply->plan;
-	if (strcmp(plan->suite, below->suite) == 0)
-		return 0;
-	return place_fail(d, &plan->place,
-		"suite: expected \"%s\", which is what base %s has below, got \"%s\"",
-		below->suite, below->name, plan->suite);
-}
-
 int debian_pin(struct supply *s, struct debian_layer *below, struct debian_layer *layer,
 	struct diag *d)
 {
 	const char *asked = list_asked(s, d);
 
 	*layer = (struct debian_layer){.supply = s, .below = below};
-	if (!asked || check_suites(layer, d) < 0)
+	if (!asked)
 		return -1;
 	if (below && below->supply->incomplete)
 		s->incomplete = 1;
