@@ -29,13 +29,12 @@ static const char *const kept[] = {"/proc", "/sys", "/dev", "/run"};
  * shrinks. */
 static int mount_memory(struct text *problem)
 {
-	if (mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, "size=20%") <
-		0)
+	if (system_bound_memory("/dev/shm", 20) < 0)
 		return mounts_fail(problem, "/dev/shm", "cannot bound it");
-	if (mount("tmpfs", MEMORY, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=50%") <
-			0 ||
-		mkdir(CHANGES, 0755) < 0 || mkdir(SCRATCH, 0755) < 0 ||
-		mkdir(TEMPORARY, 01777) < 0 || chmod(TEMPORARY, 01777) < 0)
+	if (mount("tmpfs", MEMORY, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0 ||
+		system_bound_memory(MEMORY, 50) < 0 || mkdir(CHANGES, 0755) < 0 ||
+		mkdir(SCRATCH, 0755) < 0 || mkdir(TEMPORARY, 01777) < 0 ||
+		chmod(TEMPORARY, 01777) < 0)
 		return mounts_fail(problem, "/", "no memory for what changes");
 	return 0;
 }

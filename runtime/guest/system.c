@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "folder.h"
@@ -16,20 +17,24 @@
 
 #define MODULE_LIST "/etc/modules"
 
+/* What the agent and the kernel need to end a run in a guest without memory: the OOM
+ * killer frees no file. */
+#define KEPT_FREE ((uint64_t)20 << 20)
+/* A bound of 0 would be none. */
+#define PAGE 4096
+
 struct place {
 	const char *target, *type, *options;
 	unsigned long flags;
 };
 
-/* What anybody may fill leaves a fifth of the memory for the agent: the OOM killer frees
- * no file. */
 static const struct place places[] = {
 	{"/proc", "proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/sys", "sysfs", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC},
 	{"/dev", "devtmpfs", "mode=0755", MS_NOSUID | MS_NOEXEC},
 	{"/dev/pts", "devpts", "mode=0620,ptmxmode=0666", MS_NOSUID | MS_NOEXEC},
-	{"/dev/shm", "tmpfs", "mode=1777,size=30%", MS_NOSUID | MS_NODEV},
-	{"/tmp", "tmpfs", "mode=1777,size=50%", MS_NOSUID | MS_NODEV},
+	{"/dev/shm", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"/tmp", "tmpfs", "mode=1777", MS_NOSUID | MS_NODEV},
 	{"/run", "tmpfs", "mode=0755", MS_NOSUID | MS_NODEV},
 };
 
@@ -83,6 +88,29 @@ static void mount_place(const struct place *p)
 		say(p->target, "cannot mount it", strerror(errno));
 }
 
+int system_bound_memory(const char *target, unsigned percent)
+{
+	char bytes[64];
+	struct text options = TEXT_IN(bytes);
+	struct sysinfo now;
+	uint64_t free;
+
+	if (sysinfo(&now) < 0)
+		return -1;
+	free = (uint64_t)now.freeram * now.mem_unit;
+	text_add(&options, "size=");
+	text_add_number(&options,
+		(free > KEPT_FREE ? free - KEPT_FREE : 0) / 100 * percent + PAGE);
+	return mount(NULL, target, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, bytes);
+}
+
+static void bound_places(void)
+{
+	if (system_bound_memory("/tmp", 50) < 0 ||
+		system_bound_memory("/dev/shm", 30) < 0)
+		say("/tmp and /dev/shm", "cannot bound them", strerror(errno));
+}
+
 void system_open_standard_files(void)
 {
 	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
@@ -115,6 +143,7 @@ void system_prepare(void)
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (symlink(links[i][0], links[i][1]) < 0 && errno != EEXIST)
 			say(links[i][1], "cannot make it", strerror(errno));
+	bound_places();
 	if (sethostname("workunit", strlen("workunit")) < 0)
 		say("host name", strerror(errno), NULL);
 	network_raise_loopback();

@@ -14,6 +14,10 @@ void system_open_console(void);
 /* Mounts the kernel's file systems, names the host, brings the loopback device up. */
 void system_prepare(void);
 
+/* Bounds what a mounted tmpfs may hold: a percentage of the memory that is free now, less
+ * what the agent needs to end a run. Returns 0, or -1 with errno. */
+int system_bound_memory(const char *target, unsigned percent);
+
 /* Makes a folder, for anybody to read; what is there and is none makes way. Returns 0, or
  * -1 with errno. */
 int system_make_folder(const char *path);
