@@ -148,6 +148,7 @@ COMPILER_SOURCES := \
 # What compiler/embed.c carries inside the binary.
 EMBEDDED := \
 	lua/base.lua \
+	lua/command.lua \
 	lua/reader.lua \
 	lua/recipe.lua \
 	lua/sandbox.lua \

@@ -41,6 +41,10 @@ static int load_below(struct loading *l, const struct base_plan *plan)
 				"expected at most %d bases that go on from one another "
 				"(does one go on from itself?)",
 				LONGEST);
+		if (plan->disk && l->count > 0)
+			return place_fail(l->diag, &l->found[l->count - 1]->from->place,
+				"expected a base with files to go on from, found a disk "
+				"image");
 		l->found[l->count++] = plan;
 		if (!plan->from)
 			return 0;
@@ -167,7 +171,7 @@ static void list_inputs(struct chain *c)
 
 static int finish(struct loading *l)
 {
-	int has_kernel = 0;
+	int has_kernel = l->found[0]->disk != NULL; /* of its own */
 
 	for (size_t i = 0; i < l->count; i++)
 		has_kernel = has_kernel || l->found[i]->kernel_package;
@@ -204,6 +208,11 @@ void chain_clear(struct chain *c)
 	free(c->recipes);
 	arena_clear(&c->arena);
 	*c = (struct chain){0};
+}
+
+int chain_is_disk(const struct chain *c)
+{
+	return c->plans[0]->disk != NULL;
 }
 
 int chain_has_root(const struct chain *c)

@@ -37,6 +37,8 @@ int chain_load_below(struct chain *c, const struct base_plan *plan,
 void chain_clear(struct chain *c);
 
 int chain_has_root(const struct chain *c);
+/* 1 where the base is a complete disk, which has no other below it. */
+int chain_is_disk(const struct chain *c);
 /* Fails where a unit has no command and no base of the chain can bring one. */
 int chain_check_command(const struct chain *c, const struct plan *unit, struct diag *d);
 /* 1 where the plan's initrd files count: below a root disk they would lie hidden. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "params.h"
+#include "partitions.h"
 
 /* All getters look at the table on top of the stack and leave the stack as it was. */
 
@@ -316,6 +317,20 @@ static enum root_kind get_root_kind(lua_State *lua, struct arena *a)
 static const struct base_reference *get_base_reference(
 	lua_State *lua, struct arena *a, const char *key);
 
+static void get_disk(lua_State *lua, struct arena *a, struct base_plan *b)
+{
+	const char *agent = get_text(lua, a, "agent");
+
+	b->disk = get_text(lua, a, "disk");
+	b->disk_format = get_text(lua, a, "disk_format");
+	b->partition = (int)get_whole(lua, "partition", PARTITION_ANY);
+	b->home = get_text(lua, a, "home");
+	if (agent)
+		b->agent = strcmp(agent, "seed") == 0	? AGENT_SEED
+			   : strcmp(agent, "none") == 0 ? AGENT_NONE
+							: AGENT_GUEST;
+}
+
 /* The table of a base{…} is on top. */
 static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 {
@@ -323,6 +338,7 @@ static struct base_plan *decode_base(lua_State *lua, struct arena *a)
 
 	b->name = get_text(lua, a, "name");
 	b->description = get_text(lua, a, "description");
+	get_disk(lua, a, b);
 	b->from = get_base_reference(lua, a, "from");
 	b->suite = get_text(lua, a, "suite");
 	b->kernel_package = get_text(lua, a, "kernel");
@@ -363,6 +379,15 @@ static const struct base_reference *get_base_reference(
 	}
 	lua_pop(lua, 1);
 	return kind ? r : NULL;
+}
+
+static enum unit_layout get_layout(lua_State *lua, struct arena *a)
+{
+	const char *name = get_text(lua, a, "layout");
+
+	return !name || strcmp(name, "disks") == 0 ? LAYOUT_DISKS
+	       : strcmp(name, "single") == 0	   ? LAYOUT_SINGLE
+						   : LAYOUT_BOOTABLE;
 }
 
 static struct machine get_machine(lua_State *lua, struct arena *a)
@@ -406,6 +431,8 @@ static struct plan *decode_unit(lua_State *lua, struct arena *a)
 	p->app_size_bytes = (uint64_t)get_whole(lua, "app_size", 0);
 	p->sweep = get_sweep(lua, a, "params");
 	p->scripts = get_scripts(lua, a, &p->script_count);
+	p->layout = get_layout(lua, a);
+	p->floppy = get_boolean(lua, "floppy");
 	p->output = get_output(lua, a);
 	p->machine = get_machine(lua, a);
 	p->place = get_place(lua, a);

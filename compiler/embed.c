@@ -7,6 +7,7 @@
 /* clang-format off */
 #define EMBEDDED(each) \
 	each(base, "lua/base.lua", "base.lua") \
+	each(command, "lua/command.lua", "command.lua") \
 	each(reader, "lua/reader.lua", "reader.lua") \
 	each(recipe, "lua/recipe.lua", "recipe.lua") \
 	each(sandbox, "lua/sandbox.lua", "sandbox.lua") \

@@ -107,8 +107,22 @@ enum root_kind {
 	ROOT_ITEMS,    /* folders and archives */
 };
 
+/* How the agent gets into a guest that a disk image boots. */
+enum agent_way {
+	AGENT_GUEST, /* it is there, as a service */
+	AGENT_SEED,  /* by a CD of the unit's */
+	AGENT_NONE   /* there is none */
+};
+
 struct base_plan {
 	const char *name, *description;
+	/* A complete disk: its image's path, as written. Then of what follows nothing is
+	 * set but the epoch and the place. */
+	const char *disk;
+	const char *disk_format; /* "qcow2"; NULL: what the file's first bytes say */
+	int partition;		 /* its number, or PARTITION_ANY */
+	const char *home;	 /* the folder in it that is ours: "/home/auto" */
+	enum agent_way agent;
 	const struct base_reference
 		*from;	   /* the base that this one goes on from, or NULL */
 	const char *suite; /* "bookworm" */
@@ -153,6 +167,13 @@ struct output {
 	const char *metrics; /* path below /output, or NULL */
 };
 
+/* What a unit's disks are. */
+enum unit_layout {
+	LAYOUT_DISKS,	/* application and output disk beside the base's */
+	LAYOUT_SINGLE,	/* one: a copy of the base's with everything placed into it */
+	LAYOUT_BOOTABLE /* one that boots by itself, made from a base with a kernel */
+};
+
 /* A compiled unit{…}. */
 struct plan {
 	const char *recipe_path;   /* as given */
@@ -167,6 +188,8 @@ struct plan {
 	struct sweep sweep;
 	const struct script *scripts;
 	size_t script_count;
+	enum unit_layout layout;
+	int floppy; /* parameters come on one, too */
 	struct output output;
 	struct machine machine;
 	struct place place;

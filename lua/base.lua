@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: GPL-2.0-or-later
--- base: what a guest boots, as base { … }, debian { … }, oci … or root … say it -> a plain
--- table with every default.
+-- base: what a guest boots, as base { … }, debian { … }, oci …, root … or disk … say it -> a
+-- plain table with every default.
 
 local reader = require "reader"
 local text = require "text"
@@ -15,6 +15,11 @@ local MODULES = {
 	"virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "crc32c_generic", "ext4", "isofs",
 }
 local DRIVERS = { "virtio_net", "virtio_scsi", "ata_piix", "sd_mod", "sr_mod" }
+-- The image formats that QEMU can run a guest from, on an overlay.
+local FORMATS = {
+	"raw", "qcow2", "vmdk", "vdi", "vpc", "vhdx", "qcow", "qed", "parallels", "bochs",
+}
+local HOME = "/home/auto"
 local package_pattern = "[a-z0-9][a-z0-9+.-]+"
 
 -- The constructors that make a base, with what makes each its own.
@@ -81,9 +86,34 @@ local function read_kernel(r, tools)
 	end)
 end
 
+-- An absolute path without surprises, or nil.
+local function plain_path(value)
+	if type(value) ~= "string" or not value:find("^/[^/]") or value:find("%c")
+		or (value .. "/"):find("/%.?%.?/") then
+		return nil
+	end
+	return value
+end
+
+-- A complete disk has all that others are made of: it takes no other words.
+local function read_disk(r, plan, complain)
+	plan.disk = r:get(1, "an image's path", function(value)
+		return type(value) == "string" and value ~= "" and not value:find("%c") and value or nil
+	end)
+	if r.raw[1] == nil then
+		complain({}, 'expected a disk image, found nothing (disk "guest.qcow2")')
+	end
+	plan.disk_format = r:choice("format", FORMATS)
+	plan.partition = r:whole("partition", 0, 255) -- 0: the disk itself
+	plan.home = r:get("home", 'an absolute path such as "/home/auto"', plain_path, HOME)
+	plan.agent = r:choice("agent", { "guest", "seed", "none" }, "guest")
+	r:finish()
+	return plan
+end
+
 -- Which words of a recipe make a base.
 function base.is_kind(kind)
-	return kinds[kind] ~= nil
+	return kind == "disk" or kinds[kind] ~= nil
 end
 
 -- tag: what the constructor was given, and where. tools: tag_of(value); names(r, epoch);
@@ -93,6 +123,9 @@ function base.read(tag, complain, tools)
 	local plan = tools.names(r, EPOCH)
 	local has_root = tag.kind ~= "base"
 	plan.kind, plan.place = "base", { file = tag.file, line = tag.line, field = tag.kind }
+	if tag.kind == "disk" then
+		return read_disk(r, plan, complain)
+	end
 	if tag.kind == "base" or tag.kind == "debian" then
 		plan.from = tools.reference(r, "from")
 		has_root = has_root or plan.from ~= nil

@@ -3,10 +3,10 @@
 -- for the compiler to decode. All mistakes of a recipe are collected, each with its place.
 
 local base = require "base"
+local command = require "command"
 local reader = require "reader"
 local sandbox = require "sandbox"
 local section = require "section"
-local shell = require "shell"
 local sweep = require "sweep"
 local text = require "text"
 local where = require "where"
@@ -249,79 +249,6 @@ local function apply_choices(context, s)
 	return s
 end
 
--- The words of an argv as texts, or nil after a complaint.
-local function read_words(context, value, complain)
-	local words, good = {}, true
-	for _, key in ipairs(text.keys(value)) do
-		local word = value[key]
-		if key ~= #words + 1 then
-			complain({ key }, "expected a plain list of words, found the key " .. text.key(key))
-			return nil
-		end
-		if type(word) == "number" and word - word == 0 then
-			word = context.host.number_text(word)
-		elseif type(word) ~= "string" or word:find("%z") then
-			complain({ key }, "expected a text or a number, found " .. text.show(word))
-			good = false
-		end
-		words[key] = word
-	end
-	if words[1] == "" then
-		complain({ 1 }, 'expected a program, found ""')
-		return nil
-	end
-	return good and words or nil
-end
-
--- One command -> the text of its script, or nil after a complaint.
-local function read_command(context, value, names, complain)
-	if type(value) == "string" and value:find("%S") and not value:find("%z") then
-		return shell.script(value, names, function(message)
-			complain({}, message)
-		end)
-	elseif text.is_plain(value) and next(value) ~= nil then
-		local words = read_words(context, value, complain)
-		return words and shell.argv(words, names, function(message, i)
-			complain({ i }, message)
-		end)
-	end
-	complain({}, "expected a script or a list of words, found " .. text.show(value))
-	return nil
-end
-
--- A base made from a container image may bring a command of its own.
-local function read_scripts(context, tag, r, names, base_reference)
-	local one = r:get("command", "", any)
-	local several = r:get("commands", "", any)
-	local complain = complainer(context, tag, {})
-	local scripts = {}
-	local function add(name, path, value)
-		local body = read_command(context, value, names, function(inner, message)
-			complain(table.move(inner, 1, #inner, #path + 1, slice(path, 1)), message)
-		end)
-		scripts[#scripts + 1] = { name = name, text = body }
-	end
-	if one ~= nil and several ~= nil then
-		complain({ "commands" }, "expected command or commands, found both")
-	elseif one ~= nil then
-		add("10-main", { "command" }, one)
-	elseif text.is_plain(several) and next(several) ~= nil then
-		local digits = #tostring(#several * 10)
-		for i, key in ipairs(text.keys(several)) do
-			if key ~= i then
-				complain({ "commands", key }, "expected a plain list of commands, found the key " .. text.key(key))
-				break
-			end
-			add(("%0" .. digits .. "d-step"):format(i * 10), { "commands", i }, several[i])
-		end
-	elseif several ~= nil then
-		complain({ "commands" }, "expected a list of commands, found " .. text.show(several))
-	elseif base_reference.text == "mini" then
-		complain({}, "expected a command, found nothing (command = \"…\")")
-	end
-	return scripts
-end
-
 local read_base -- read_base_reference needs it
 
 -- What a unit or a base calls the base that it stands on; nil where it says nothing.
@@ -383,7 +310,9 @@ local function read_unit(context, tag)
 	if #rows == 0 and #context.problems == 0 then
 		complain({ "params" }, "expected at least one instance, found none (does :where keep nothing?)")
 	end
-	plan.scripts = read_scripts(context, tag, r, names, plan.base)
+	plan.scripts = command.read(r, names, context.host.number_text, plan.base.text == "mini")
+	plan.layout = r:choice("layout", { "disks", "single", "bootable" }, "disks")
+	plan.floppy = r:choice("floppy", { true, false }, false)
 	plan.output = read_output(context, r)
 	plan.machine = read_machine(context, r)
 	r:finish()
