@@ -32,6 +32,12 @@
 #define WU_ENVIRONMENT_PREFIX "WU_"
 #define WU_PORT "org.workunit.0"
 #define WU_PROTOCOL_VERSION 1
+#define WU_CONTROL_PORT "org.workunit.1" /* put, get and exec while scripts run */
+#define WU_CONTROL_VERSION 1
+#define WU_CONTROL_CHUNK 16384 /* bytes that may follow a line of its messages */
+#define WU_CONTROL_TOKEN 32    /* hex digits */
+#define WU_CONTROL_DEPTH 64    /* of folders that it carries */
+#define WU_DROPPED_FOLDER "/var/lib/workunit/scripts" /* polled by wuguest --serve */
 #define WU_USER_ID 1000
 #define WU_GROUP_ID 1000
 
@@ -45,6 +51,8 @@
 #define WU_ARG_PROBE                                                                     \
 	"wu.probe=1"		/* print WU_PROBE_ANSWER on the console, reboot at once */
 #define WU_ARG_WARM "wu.warm=1" /* after `ready`, wait for the host's `resume` */
+#define WU_ARG_NEXT                                                                      \
+	"wu.next=1" /* in `resume`: after `done`, wait for another one, no reboot */
 #define WU_PROBE_ANSWER "wuguest: probe ok"
 
 /* What the agent must know of the base, in the initrd; absent: nothing. */
