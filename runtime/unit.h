@@ -19,6 +19,11 @@
 #define WU_KERNEL "kernel"
 #define WU_INITRD "initrd"
 #define WU_ROOT_IMAGE "root.img"
+#define WU_DISK_IMAGE "disk.img" /* a disk to boot from: the unit's, or in base/ */
+#define WU_SEED_IMAGE "seed.iso" /* in base/: a second CD for the guest */
+#define WU_LAYOUT_DISKS "disks"
+#define WU_LAYOUT_SINGLE "single"
+#define WU_LAYOUT_BOOTABLE "bootable"
 #define WU_ID_DIGITS 12
 
 /* Disks, found by label. */
