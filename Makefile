@@ -187,6 +187,8 @@ HOST_SOURCES := \
 	runtime/host/live.c \
 	runtime/host/main.c \
 	runtime/host/manifest.c \
+	runtime/host/manifest_disk.c \
+	runtime/host/manifest_key.c \
 	runtime/host/news.c \
 	runtime/host/outcome.c \
 	runtime/host/port.c \
@@ -201,6 +203,7 @@ HOST_SOURCES := \
 	runtime/host/slurm_ask.c \
 	runtime/host/slurm_command.c \
 	runtime/host/snapshot.c \
+	runtime/host/spot.c \
 	runtime/host/submit.c \
 	runtime/host/submit_script.c \
 	runtime/host/submit_sent.c \

@@ -9,7 +9,9 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "common/text.h"
+#include "manifest_disk.h"
 #include "runtime/unit.h"
+#include "spot.h"
 
 #define NAME_LIMIT 128
 #define APPEND_LIMIT 2048
@@ -17,73 +19,6 @@
 #define MEMORY_LIMIT_BYTES (1ULL << 46)
 #define TIME_LIMIT_MS (10ULL * 366 * 24 * 3600 * 1000)
 #define KNOWN_IDS_SHOWN 4
-
-/* Where in the manifest a value stands, for messages: "units/sir/unit.json: machine". */
-struct spot {
-	const char *unit;
-	const char *above; /* "machine.", "files[\"app.img\"]." or "" */
-	struct diag *d;
-};
-
-static int complain(
-	const struct spot *s, const char *key, const char *wanted, const json_t *got)
-{
-	static const char *const types[] = {[JSON_OBJECT] = "an object",
-		[JSON_ARRAY] = "an array",
-		[JSON_STRING] = "a string that it cannot be",
-		[JSON_INTEGER] = "a number that it cannot be",
-		[JSON_REAL] = "a fraction",
-		[JSON_TRUE] = "true",
-		[JSON_FALSE] = "false",
-		[JSON_NULL] = "null"};
-
-	return diag_fail(s->d, "%s/" WU_MANIFEST ": %s%s: expected %s, found %s", s->unit,
-		s->above, key, wanted, got ? types[json_typeof(got)] : "nothing");
-}
-
-static int get_number(const struct spot *s, const json_t *in, const char *key,
-	uint64_t least, uint64_t most, uint64_t *value)
-{
-	const json_t *v = json_object_get(in, key);
-	char wanted[80];
-
-	if (json_is_integer(v) && json_integer_value(v) >= 0 &&
-		(uint64_t)json_integer_value(v) >= least &&
-		(uint64_t)json_integer_value(v) <= most) {
-		*value = (uint64_t)json_integer_value(v);
-		return 0;
-	}
-	snprintf(wanted, sizeof(wanted), "a whole number from %" PRIu64 " to %" PRIu64,
-		least, most);
-	return complain(s, key, wanted, v);
-}
-
-static int get_text(const struct spot *s, const json_t *in, const char *key, size_t limit,
-	const char *wanted, const char **text)
-{
-	const json_t *v = json_object_get(in, key);
-
-	if (!json_is_string(v) || json_string_length(v) > limit ||
-		!text_is_printable(json_string_value(v)))
-		return complain(s, key, wanted, v);
-	*text = json_string_value(v);
-	return 0;
-}
-
-static int get_choice(const struct spot *s, const json_t *in, const char *key,
-	const char *one, const char *other, const char **text)
-{
-	const json_t *v = json_object_get(in, key);
-	const char *value = json_string_value(v);
-	char wanted[80];
-
-	if (value && (strcmp(value, one) == 0 || strcmp(value, other) == 0)) {
-		*text = value;
-		return 0;
-	}
-	snprintf(wanted, sizeof(wanted), "\"%s\" or \"%s\"", one, other);
-	return complain(s, key, wanted, v);
-}
 
 static int get_user(const struct spot *s, const json_t *in, const char **text)
 {
@@ -96,35 +31,7 @@ static int get_user(const struct spot *s, const json_t *in, const char **text)
 		*text = value;
 		return 0;
 	}
-	return complain(s, "user", "\"base\", \"user\" or \"root\"", v);
-}
-
-static int get_digest(
-	const struct spot *s, const json_t *in, const char *key, const char **text)
-{
-	const json_t *v = json_object_get(in, key);
-
-	if (!json_is_string(v) || !digest_is_hex(json_string_value(v)))
-		return complain(s, key, "a SHA-256 in hex", v);
-	*text = json_string_value(v);
-	return 0;
-}
-
-/* A relative path without empty, "." or ".." parts. */
-static int is_plain_path(const char *path)
-{
-	if (!*path || strlen(path) > 1024 || !text_is_printable(path))
-		return 0;
-	for (const char *p = path;; p++) {
-		size_t length = strcspn(p, "/");
-
-		if (length == 0 || (length == 1 && p[0] == '.') ||
-			(length == 2 && p[0] == '.' && p[1] == '.'))
-			return 0;
-		p += length;
-		if (!*p)
-			return 1;
-	}
+	return spot_complain(s, "user", "\"base\", \"user\" or \"root\"", v);
 }
 
 static int is_id(const char *text)
@@ -144,16 +51,16 @@ static int parse_head(const struct spot *s, const json_t *root, struct manifest 
 			"\"" WU_MANIFEST_FORMAT "\"",
 			s->unit);
 	if (!json_is_integer(version))
-		return complain(s, "version", "a whole number", version);
+		return spot_complain(s, "version", "a whole number", version);
 	if (json_integer_value(version) != WU_MANIFEST_VERSION)
 		return diag_fail(s->d,
 			"%s/" WU_MANIFEST ": its format has version %" JSON_INTEGER_FORMAT
 			"; this wurun (" WU_VERSION ") knows version %d only",
 			s->unit, json_integer_value(version), WU_MANIFEST_VERSION);
-	if (get_text(s, root, "name", NAME_LIMIT, "a name", &m->name) < 0)
+	if (spot_get_text(s, root, "name", NAME_LIMIT, "a name", &m->name) < 0)
 		return -1;
-	if (!is_plain_path(m->name) || strchr(m->name, '/') || m->name[0] == '.')
-		return complain(s, "name", "a name without slashes or a leading dot",
+	if (!spot_is_plain_path(m->name) || strchr(m->name, '/') || m->name[0] == '.')
+		return spot_complain(s, "name", "a name without slashes or a leading dot",
 			json_object_get(root, "name"));
 	return 0;
 }
@@ -165,17 +72,19 @@ static int parse_machine(const struct spot *s, const json_t *root, struct manife
 	uint64_t cpus = 0;
 
 	if (!json_is_object(machine))
-		return complain(s, "machine", "an object", machine);
-	if (get_number(&below, machine, "cpus", 1, CPU_LIMIT, &cpus) < 0 ||
-		get_number(&below, machine, "memory_bytes", 1 << 20, MEMORY_LIMIT_BYTES,
-			&m->memory_bytes) < 0 ||
-		get_number(&below, machine, "time_ms", 0, TIME_LIMIT_MS, &m->time_ms) < 0)
+		return spot_complain(s, "machine", "an object", machine);
+	if (spot_get_number(&below, machine, "cpus", 1, CPU_LIMIT, &cpus) < 0 ||
+		spot_get_number(&below, machine, "memory_bytes", 1 << 20,
+			MEMORY_LIMIT_BYTES, &m->memory_bytes) < 0 ||
+		spot_get_number(
+			&below, machine, "time_ms", 0, TIME_LIMIT_MS, &m->time_ms) < 0)
 		return -1;
 	m->cpus = (unsigned)cpus;
-	if (get_choice(&below, machine, "network", "none", "user", &m->network) < 0 ||
+	if (spot_get_choice(&below, machine, "network", "none", "user", &m->network) <
+			0 ||
 		get_user(&below, machine, &m->user) < 0)
 		return -1;
-	return get_text(&below, machine, "append", APPEND_LIMIT,
+	return spot_get_text(&below, machine, "append", APPEND_LIMIT,
 		"a kernel command line without control characters", &m->append);
 }
 
@@ -185,12 +94,12 @@ static int parse_output(const struct spot *s, const json_t *root, struct manifes
 	const json_t *metrics = json_object_get(output, "metrics");
 
 	if (!json_is_object(output))
-		return complain(s, "output", "an object", output);
+		return spot_complain(s, "output", "an object", output);
 	if (!metrics)
 		return 0;
 	m->metrics = json_string_value(metrics);
-	if (!m->metrics || !is_plain_path(m->metrics))
-		return complain(
+	if (!m->metrics || !spot_is_plain_path(m->metrics))
+		return spot_complain(
 			s, "output.metrics", "a relative path without . or ..", metrics);
 	return 0;
 }
@@ -202,7 +111,7 @@ static int parse_file(const struct spot *s, const char *path, const json_t *valu
 	struct spot below = {s->unit, NULL, s->d};
 	int rc;
 
-	if (!is_plain_path(path))
+	if (!spot_is_plain_path(path))
 		return diag_fail(s->d,
 			"%s/" WU_MANIFEST ": files: \"%s\": expected a relative path "
 			"without . or ..",
@@ -210,8 +119,8 @@ static int parse_file(const struct spot *s, const char *path, const json_t *valu
 	above = memory_printf("files[\"%s\"].", path);
 	below.above = above;
 	f->path = path;
-	rc = get_number(&below, value, "size", 0, INT64_MAX, &f->size_bytes) < 0 ||
-			     get_digest(&below, value, "sha256", &f->sha256) < 0
+	rc = spot_get_number(&below, value, "size", 0, INT64_MAX, &f->size_bytes) < 0 ||
+			     spot_get_digest(&below, value, "sha256", &f->sha256) < 0
 		     ? -1
 		     : 0;
 	free(above);
@@ -220,14 +129,12 @@ static int parse_file(const struct spot *s, const char *path, const json_t *valu
 
 static int parse_files(const struct spot *s, json_t *root, struct manifest *m)
 {
-	static const char *const needed[] = {WU_APP_IMAGE, WU_OUTPUT_IMAGE,
-		WU_BASE_FOLDER "/" WU_KERNEL, WU_BASE_FOLDER "/" WU_INITRD};
 	json_t *files = json_object_get(root, "files");
 	const char *path;
 	json_t *value;
 
 	if (!json_is_object(files))
-		return complain(s, "files", "an object", files);
+		return spot_complain(s, "files", "an object", files);
 	m->files = memory_alloc(json_object_size(files) * sizeof(*m->files));
 	json_object_foreach(files, path, value)
 	{
@@ -235,10 +142,6 @@ static int parse_files(const struct spot *s, json_t *root, struct manifest *m)
 			return -1;
 		m->file_count++;
 	}
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
-		if (!manifest_find_file(m, needed[i]))
-			return diag_fail(s->d, "%s/" WU_MANIFEST ": files: %s is missing",
-				s->unit, needed[i]);
 	return 0;
 }
 
@@ -248,31 +151,55 @@ static int parse_params(const struct spot *s, json_t *params)
 	json_t *value;
 
 	if (!json_is_object(params))
-		return complain(s, "params", "an object", params);
+		return spot_complain(s, "params", "an object", params);
 	json_object_foreach(params, name, value)
 	{
 		if (!json_is_string(value) && !json_is_number(value) &&
 			!json_is_boolean(value))
-			return complain(
+			return spot_complain(
 				s, "params", "texts, numbers and booleans only", value);
 	}
 	return 0;
 }
 
+static int parse_floppy(
+	const struct spot *s, const json_t *value, struct manifest_instance *i)
+{
+	const json_t *floppy = json_object_get(value, "floppy");
+	char *above;
+	struct spot below = {s->unit, NULL, s->d};
+	int rc;
+
+	if (!json_is_object(floppy))
+		return spot_complain(s, "floppy", "an object", floppy);
+	above = memory_printf("%sfloppy.", s->above);
+	below.above = above;
+	rc = spot_get_number(&below, floppy, "size", 0, INT64_MAX, &i->floppy.size_bytes);
+	if (rc == 0)
+		rc = spot_get_digest(&below, floppy, "sha256", &i->floppy.sha256);
+	free(above);
+	if (rc == 0)
+		i->floppy.path = memory_printf(WU_PARAMS_FOLDER "/%s.img", i->id);
+	return rc;
+}
+
 static int parse_instance(
-	const struct spot *s, json_t *value, struct manifest_instance *i)
+	const struct spot *s, json_t *value, int floppy, struct manifest_instance *i)
 {
 	json_t *params = json_object_get(value, "params");
 
-	if (get_text(s, value, "id", WU_ID_DIGITS, "12 hex digits", &i->id) < 0)
+	if (spot_get_text(s, value, "id", WU_ID_DIGITS, "12 hex digits", &i->id) < 0)
 		return -1;
 	if (!is_id(i->id))
-		return complain(s, "id", "12 hex digits", json_object_get(value, "id"));
+		return spot_complain(
+			s, "id", "12 hex digits", json_object_get(value, "id"));
 	if (parse_params(s, params) < 0 ||
-		get_number(s, value, "size", 0, INT64_MAX, &i->cd.size_bytes) < 0 ||
-		get_digest(s, value, "sha256", &i->cd.sha256) < 0)
+		spot_get_number(s, value, "size", 0, INT64_MAX, &i->cd.size_bytes) < 0 ||
+		spot_get_digest(s, value, "sha256", &i->cd.sha256) < 0)
 		return -1;
 	i->params = params;
+	if (floppy && parse_floppy(s, value, i) < 0)
+		return -1;
 	i->cd.path = memory_printf(WU_PARAMS_FOLDER "/%s.iso", i->id);
 	return 0;
 }
@@ -305,11 +232,12 @@ static int parse_instances(const struct spot *s, json_t *root, struct manifest *
 	const struct spot below = {s->unit, above, s->d};
 
 	if (!json_is_array(list) || json_array_size(list) == 0)
-		return complain(s, "instances", "an array of at least one", list);
+		return spot_complain(s, "instances", "an array of at least one", list);
 	m->instances = memory_alloc(json_array_size(list) * sizeof(*m->instances));
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		snprintf(above, sizeof(above), "instances[%zu].", i);
-		if (parse_instance(&below, json_array_get(list, i), &m->instances[i]) < 0)
+		if (parse_instance(&below, json_array_get(list, i), m->floppy,
+			    &m->instances[i]) < 0)
 			return -1;
 		m->instance_count++;
 	}
@@ -329,6 +257,7 @@ int manifest_parse(const char *bytes, size_t size, const char *unit, struct mani
 			error.text);
 	if (parse_head(&s, m->json, m) < 0 || parse_machine(&s, m->json, m) < 0 ||
 		parse_output(&s, m->json, m) < 0 || parse_files(&s, m->json, m) < 0 ||
+		manifest_parse_layout(&s, m->json, m) < 0 ||
 		parse_instances(&s, m->json, m) < 0) {
 		manifest_clear(m);
 		return -1;
@@ -356,8 +285,10 @@ int manifest_load(int unitfd, const char *unit, struct manifest *m, struct diag 
 
 void manifest_clear(struct manifest *m)
 {
-	for (size_t i = 0; i < m->instance_count; i++)
+	for (size_t i = 0; i < m->instance_count; i++) {
 		free((void *)(uintptr_t)m->instances[i].cd.path);
+		free((void *)(uintptr_t)m->instances[i].floppy.path);
+	}
 	free(m->instances);
 	free(m->files);
 	json_decref(m->json);
@@ -437,25 +368,4 @@ const struct manifest_instance *manifest_find_instance(
 	if (!found)
 		complain_unknown(m, text, d);
 	return found;
-}
-
-void manifest_instance_key(
-	const struct manifest *m, const struct manifest_instance *i, char key[DIGEST_HEX])
-{
-	const struct manifest_file *root =
-		manifest_find_file(m, WU_BASE_FOLDER "/" WU_ROOT_IMAGE);
-	struct buffer b = {0};
-
-	buffer_printf(&b, "workunit-instance 1\nbase %s,%s%s%s\napp %s\noutput %s\n",
-		manifest_find_file(m, WU_BASE_FOLDER "/" WU_KERNEL)->sha256,
-		manifest_find_file(m, WU_BASE_FOLDER "/" WU_INITRD)->sha256,
-		root ? "," : "", root ? root->sha256 : "",
-		manifest_find_file(m, WU_APP_IMAGE)->sha256,
-		manifest_find_file(m, WU_OUTPUT_IMAGE)->sha256);
-	buffer_printf(&b, "params %s\nmachine %u %" PRIu64 " %" PRIu64 " %s %s %s\n",
-		i->cd.sha256, m->cpus, m->memory_bytes, m->time_ms, m->network, m->user,
-		m->append);
-	buffer_printf(&b, "metrics %s\n", m->metrics ? m->metrics : "");
-	digest_of_bytes(b.bytes, b.size, key);
-	buffer_clear(&b);
 }

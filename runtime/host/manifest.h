@@ -22,7 +22,22 @@ struct manifest_file {
 struct manifest_instance {
 	const char *id;
 	const json_t *params;
-	struct manifest_file cd; /* path: "params/ID.iso" */
+	struct manifest_file cd;     /* path: "params/ID.iso" */
+	struct manifest_file floppy; /* path: "params/ID.img", or NULL */
+};
+
+enum layout {
+	LAYOUT_DISKS,	/* app.img and output.img beside the base */
+	LAYOUT_SINGLE,	/* disk.img: an operating system with everything placed into it */
+	LAYOUT_BOOTABLE /* disk.img: made by the compiler, with an output partition */
+};
+
+/* A disk that the machine's firmware boots. */
+struct manifest_disk {
+	const struct manifest_file *file;     /* NULL: none */
+	const char *format;		      /* as QEMU calls it */
+	uint64_t output_offset, output_bytes; /* of the filesystem with the output */
+	const char *output_folder;	      /* in it, absolute */
 };
 
 struct manifest {
@@ -32,6 +47,10 @@ struct manifest {
 	uint64_t memory_bytes, time_ms; /* time_ms 0: no limit */
 	const char *network, *user, *append;
 	const char *metrics; /* a path below /output, or NULL */
+	const char *results; /* where to leave results by default: a path, or NULL */
+	enum layout layout;
+	struct manifest_disk disk;
+	int seed, floppy; /* there is a second CD; there are floppies */
 	struct manifest_file *files;
 	size_t file_count;
 	struct manifest_instance *instances;

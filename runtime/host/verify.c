@@ -54,8 +54,11 @@ static int check_all(int unitfd, const char *unit, const struct manifest *m,
 
 	for (size_t i = 0; i < m->file_count && bad < COMPLAINTS_SHOWN; i++)
 		bad += check(unitfd, unit, &m->files[i], d) < 0;
-	for (size_t i = 0; i < m->instance_count && bad < COMPLAINTS_SHOWN; i++)
+	for (size_t i = 0; i < m->instance_count && bad < COMPLAINTS_SHOWN; i++) {
 		bad += check(unitfd, unit, &m->instances[i].cd, d) < 0;
+		if (m->floppy)
+			bad += check(unitfd, unit, &m->instances[i].floppy, d) < 0;
+	}
 	return bad ? -1 : 0;
 }
 

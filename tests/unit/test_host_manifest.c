@@ -165,6 +165,184 @@ static void refuses_bad_ones(void **state)
 	}
 }
 
+/* --- disks that boot --- */
+
+#define DISK                                                                               \
+	"\"layout\": \"single\", \"disk\": {\"file\": \"disk.img\", \"format\": \"raw\", " \
+	"\"output\": {\"offset\": 32256, \"size\": 967744, \"folder\": "                   \
+	"\"/home/auto/output\"}}, \"results\": \"out/here\", \"floppy\": true, "           \
+	"\"output\": {"
+#define BASE_DISK                                                                          \
+	"\"disk\": {\"file\": \"base/disk.img\", \"format\": \"qcow2\"}, \"seed\": true, " \
+	"\"output\": {"
+#define FLOPPY "\"size\": 2, \"floppy\": {\"size\": 1474560, \"sha256\": \"" SHA_A "\"}"
+
+/* Every occurrence of one text becomes another; frees the first. */
+static char *replace_all(char *text, const char *from, const char *to)
+{
+	struct buffer b = {0};
+	const char *rest = text, *at;
+
+	assert_non_null(strstr(text, from));
+	for (; (at = strstr(rest, from)); rest = at + strlen(from)) {
+		buffer_add(&b, rest, (size_t)(at - rest));
+		buffer_add_text(&b, to);
+	}
+	buffer_add_text(&b, rest);
+	free(text);
+	return b.bytes;
+}
+
+static char *make_single(void)
+{
+	char *text = change("\"output\": {", DISK);
+
+	text = replace_all(text, "\"size\": 2", FLOPPY);
+	text = replace_all(text, "\"app.img\": " FILE_A,
+		"\"disk.img\": {\"size\": 1000000, \"sha256\": \"" SHA_A "\"}");
+	text = replace_all(text, "\"output.img\": " FILE_A ", ", "");
+	return replace_all(
+		text, ", \"base/kernel\": " FILE_A ", \"base/initrd\": " FILE_A, "");
+}
+
+static char *make_disk_base(void)
+{
+	char *text = change("\"output\": {", BASE_DISK);
+
+	text = replace_all(text, "\"base/kernel\"", "\"base/disk.img\"");
+	return replace_all(text, "\"base/initrd\"", "\"base/seed.iso\"");
+}
+
+static void expect_key(
+	const struct manifest *m, const struct manifest_instance *i, const char *text)
+{
+	char key[DIGEST_HEX], wanted[DIGEST_HEX];
+
+	manifest_instance_key(m, i, key);
+	digest_of_bytes(text, strlen(text), wanted);
+	assert_string_equal(key, wanted);
+}
+
+static void reads_a_single_disk(void **state)
+{
+	char *text = make_single();
+	struct manifest m;
+	struct diag d = {0};
+
+	(void)state;
+	assert_int_equal(manifest_parse(text, strlen(text), "u", &m, &d), 0);
+	assert_int_equal(m.layout, LAYOUT_SINGLE);
+	assert_string_equal(m.disk.file->path, "disk.img");
+	assert_string_equal(m.disk.format, "raw");
+	assert_int_equal(m.disk.output_offset, 32256);
+	assert_int_equal(m.disk.output_bytes, 967744);
+	assert_string_equal(m.disk.output_folder, "/home/auto/output");
+	assert_string_equal(m.results, "out/here");
+	assert_string_equal(m.instances[1].floppy.path, "params/012345ffffff.img");
+	assert_int_equal(m.instances[1].floppy.size_bytes, 1474560);
+	expect_key(&m, &m.instances[0],
+		"workunit-instance 1\nbase " SHA_A "\napp \noutput \nparams " SHA_B
+		"\nmachine 1 134217728 30000 none user console=ttyS0\nmetrics m.json\n"
+		"disk single raw 32256 967744 /home/auto/output\nfloppy " SHA_A "\n");
+	manifest_clear(&m);
+	free(text);
+}
+
+static void reads_a_disk_base(void **state)
+{
+	char *text = make_disk_base();
+	struct manifest m;
+	struct diag d = {0};
+
+	(void)state;
+	assert_int_equal(manifest_parse(text, strlen(text), "u", &m, &d), 0);
+	assert_int_equal(m.layout, LAYOUT_DISKS);
+	assert_string_equal(m.disk.file->path, "base/disk.img");
+	assert_string_equal(m.disk.format, "qcow2");
+	assert_int_equal(m.seed, 1);
+	assert_null(m.instances[0].floppy.path);
+	expect_key(&m, &m.instances[0],
+		"workunit-instance 1\nbase " SHA_A "\napp " SHA_A "\noutput " SHA_A
+		"\nparams " SHA_B
+		"\nmachine 1 134217728 30000 none user console=ttyS0\nmetrics m.json\n"
+		"disk disks qcow2\nseed " SHA_A "\n");
+	manifest_clear(&m);
+	free(text);
+}
+
+static const struct {
+	int is_base; /* of make_disk_base(), not make_single() */
+	const char *from, *to, *message;
+} bad_disks[] = {
+	{0, "\"single\"", "\"folders\"",
+		"u/unit.json: layout: expected \"disks\", \"single\" or \"bootable\", found a "
+		"string that it cannot be"},
+	{0, "\"disk\":", "\"disc\":",
+		"u/unit.json: disk: expected an object, found nothing"},
+	{0, "\"file\": \"disk.img\"", "\"file\": \"base/disk.img\"",
+		"u/unit.json: disk.file: expected disk.img, found a string that it cannot "
+		"be"},
+	{0, "\"disk.img\": {", "\"disk2.img\": {",
+		"u/unit.json: files: disk.img is missing"},
+	{0, "\"raw\"", "\"qcow2\"",
+		"u/unit.json: disk.format: expected \"raw\", found a string that it cannot "
+		"be"},
+	{1, "\"qcow2\"", "\"http\"",
+		"u/unit.json: disk.format: expected a disk image's format, found a string "
+		"that it cannot be"},
+	{0, "32256", "1000001",
+		"u/unit.json: disk.output.offset: expected a whole number from 0 to 1000000, "
+		"found a number that it cannot be"},
+	{0, "967744", "967745",
+		"u/unit.json: disk.output.size: expected a whole number from 1 to 967744, "
+		"found a number that it cannot be"},
+	{0, "967744", "0",
+		"u/unit.json: disk.output.size: expected a whole number from 1 to 967744, "
+		"found a number that it cannot be"},
+	{0, "/home/auto/output", "home",
+		"u/unit.json: disk.output.folder: expected an absolute path without . or .., "
+		"found a string that it cannot be"},
+	{0, "/home/auto/output", "/home/../etc",
+		"u/unit.json: disk.output.folder: expected an absolute path without . or .., "
+		"found a string that it cannot be"},
+	{0, "out/here", "../here",
+		"u/unit.json: results: expected a relative path without . or .., found a "
+		"string that it cannot be"},
+	{0, "out/here", "/tmp",
+		"u/unit.json: results: expected a relative path without . or .., found a "
+		"string that it cannot be"},
+	{0, "\"floppy\": true", "\"floppy\": 1",
+		"u/unit.json: floppy: expected true or false, found a number that it cannot "
+		"be"},
+	{0, "\"floppy\": {", "\"flop\": {",
+		"u/unit.json: instances[0].floppy: expected an object, found nothing"},
+	{0, "1474560", "-1",
+		"u/unit.json: instances[0].floppy.size: expected a whole number from 0 to "
+		"9223372036854775807, found a number that it cannot be"},
+	{1, "\"base/seed.iso\"", "\"x\"", "u/unit.json: files: base/seed.iso is missing"},
+	{1, "\"app.img\"", "\"x\"", "u/unit.json: files: app.img is missing"},
+	{1, "\"seed\": true", "\"seed\": \"yes\"",
+		"u/unit.json: seed: expected true or false, found a string that it cannot "
+		"be"},
+};
+
+static void refuses_bad_disks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_disks) / sizeof(*bad_disks); i++) {
+		char *text = bad_disks[i].is_base ? make_disk_base() : make_single();
+		struct manifest m;
+		struct diag d = {0};
+
+		text = replace_all(text, bad_disks[i].from, bad_disks[i].to);
+		assert_int_equal(manifest_parse(text, strlen(text), "u", &m, &d), -1);
+		assert_int_equal(d.count, 1);
+		assert_string_equal(d.lines[0].text, bad_disks[i].message);
+		diag_clear(&d);
+		free(text);
+	}
+}
+
 /* No prefix of the text may be taken, or read beyond its end. */
 static void refuses_every_beginning(void **state)
 {
@@ -237,6 +415,9 @@ int main(void)
 		cmocka_unit_test(refuses_every_beginning),
 		cmocka_unit_test(finds_instances),
 		cmocka_unit_test(the_key_is_the_documented_one),
+		cmocka_unit_test(reads_a_single_disk),
+		cmocka_unit_test(reads_a_disk_base),
+		cmocka_unit_test(refuses_bad_disks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
