@@ -31,6 +31,7 @@ disk_require() {
 	[ ! -e "$lacks" ]
 }
 
+# shellcheck disable=SC2153 # ROOT is helpers.bash's
 # disk_package NAME: the .deb of that name that the mini base pins, in the store.
 disk_package() {
 	local sha cache=${XDG_CACHE_HOME:-$HOME/.cache}/workunit/packages
@@ -70,7 +71,7 @@ disk_make_initrd() {
 		mount -t devtmpfs dev /dev
 		mount -t proc proc /proc
 		mount -t sysfs sys /sys
-		for module in $(echo $DISK_MODULES); do
+		for module in ${DISK_MODULES//[[:space:]]/ }; do
 			[ ! -e /lib/\$module.ko ] || insmod /lib/\$module.ko
 		done
 		tries=0
