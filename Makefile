@@ -66,6 +66,8 @@ COMPILER_SOURCES := \
 	compiler/debian_host.c \
 	compiler/decode.c \
 	compiler/depfile.c \
+	compiler/diskbase.c \
+	compiler/diskformat.c \
 	compiler/diskimage.c \
 	compiler/disks.c \
 	compiler/embed.c \
@@ -132,6 +134,7 @@ COMPILER_SOURCES := \
 	compiler/sandbox.c \
 	compiler/scan.c \
 	compiler/script.c \
+	compiler/seed.c \
 	compiler/site.c \
 	compiler/source.c \
 	compiler/store.c \
@@ -157,7 +160,9 @@ EMBEDDED := \
 	lua/sweep.lua \
 	lua/text.lua \
 	lua/where.lua \
-	compiler/run.sh.in
+	compiler/run.sh.in \
+	compiler/seed.sh.in \
+	compiler/seed.yaml.in
 
 HOST_SOURCES := \
 	runtime/host/accel.c \

@@ -9,6 +9,7 @@
 
 #include "common/file.h"
 #include "cpio.h"
+#include "diskbase.h"
 #include "initrd.h"
 #include "kernel.h"
 #include "place.h"
@@ -358,6 +359,8 @@ int base_check(const struct chain *c, const struct base_options *o, struct diag 
 	struct tree t;
 	int rc = 0;
 
+	if (chain_is_disk(c))
+		return diskbase_check(c, o, d);
 	tree_init(&t, c->boot.epoch);
 	t.replaces = c->count > 1;
 	for (size_t i = 0; i < c->count; i++)
@@ -422,6 +425,8 @@ int base_build(const struct chain *c, const struct base_options *o, struct base 
 	int rc;
 
 	*base = (struct base){0};
+	if (chain_is_disk(c))
+		return diskbase_build(c, o, base, a, d);
 	if (store_open(&b.store, d) < 0)
 		return -1;
 	tree_init(&b.tree, c->boot.epoch);

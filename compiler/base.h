@@ -3,6 +3,7 @@
  * content:
  *
  *     $XDG_CACHE_HOME/workunit/bases/DIGEST/{kernel,initrd,root.img,base.json}
+ *     $XDG_CACHE_HOME/workunit/bases/DIGEST/{disk.img,seed.iso,base.json}
  *     $XDG_CACHE_HOME/workunit/packages/SHA256.deb
  *     $XDG_CACHE_HOME/workunit/keys/KEY          holds the DIGEST that these inputs gave
  *
@@ -17,6 +18,7 @@
 #include "common/diag.h"
 #include "common/digest.h"
 #include "common/memory.h"
+#include "plan.h"
 
 struct base_file {
 	const char *name; /* "kernel" */
@@ -28,6 +30,14 @@ struct base_package {
 	const char *name, *version;
 };
 
+/* What is said of a disk that boots by itself; the image is the file WU_DISK_IMAGE. */
+struct base_disk {
+	const char *format; /* "qcow2": as QEMU's drivers are called; never probed */
+	int partition;	    /* its number, or PARTITION_ANY */
+	const char *home;
+	enum agent_way agent;
+};
+
 struct base {
 	const char *name, *description;
 	const char *folder; /* absolute, in the store */
@@ -35,6 +45,7 @@ struct base {
 	const char *append;
 	const char *const *command; /* what an image runs where a unit says nothing */
 	size_t command_count;
+	const struct base_disk *disk; /* NULL: it boots by kernel and initrd */
 	const struct base_file *files; /* sorted by name; base.json is not among them */
 	size_t file_count;
 	const struct base_package *packages;

@@ -10,6 +10,7 @@
 #include "command.h"
 #include "common/quantity.h"
 #include "common/text.h"
+#include "partitions.h"
 
 #define UNUSED_DEFAULT_MS (30ull * 86400 * 1000)
 
@@ -157,6 +158,19 @@ static int for_each_called(struct base_arguments *a,
 	return rc;
 }
 
+static void show_disk(const struct base_disk *disk)
+{
+	static const char *const agents[] = {[AGENT_GUEST] = "has the agent",
+		[AGENT_SEED] = "gets the agent from a CD",
+		[AGENT_NONE] = "has no agent"};
+
+	printf("%-12s %s, %s, home %s", "disk", disk->format, agents[disk->agent],
+		disk->home);
+	if (disk->partition != PARTITION_ANY)
+		printf(", partition %d", disk->partition);
+	putchar('\n');
+}
+
 static int show(const struct base_arguments *a, const struct base *base, struct diag *d)
 {
 	char size[QUANTITY_TEXT];
@@ -167,7 +181,10 @@ static int show(const struct base_arguments *a, const struct base *base, struct 
 		base->digest, "folder", base->folder);
 	if (*base->description)
 		printf("%-12s %s\n", "description", base->description);
-	printf("%-12s %s\n", "append", base->append);
+	if (base->disk)
+		show_disk(base->disk);
+	else
+		printf("%-12s %s\n", "append", base->append);
 	for (size_t i = 0; i < base->command_count; i++)
 		printf("%-12s %s\n", i ? "" : "command", base->command[i]);
 	for (size_t i = 0; i < base->file_count; i++)

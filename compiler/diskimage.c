@@ -36,31 +36,31 @@ static int parse(struct diskimage *m, const char *spec, int *number, struct diag
 	return 0;
 }
 
-static int fail_locked(const struct diskimage *m, struct diag *d)
+static int fail_locked(const char *path, struct diag *d)
 {
-	return diag_fail(d, "%s: is in use by another program: expected none", m->path);
+	return diag_fail(d, "%s: is in use by another program: expected none", path);
 }
 
 /* Programs of ours know flock(2), QEMU knows fcntl(2). */
-static int lock(struct diskimage *m, int writable, struct diag *d)
+int diskimage_lock(int fd, const char *path, int writable, struct diag *d)
 {
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	if (flock(m->fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? fail_locked(m, d)
-					    : diag_fail_errno(d, "%s", m->path);
+	if (flock(fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? fail_locked(path, d)
+					    : diag_fail_errno(d, "%s", path);
 	if (writable) {
-		if (fcntl(m->fd, F_OFD_SETLK, &range) == 0)
+		if (fcntl(fd, F_OFD_SETLK, &range) == 0)
 			return 0;
 		return errno == EAGAIN || errno == EACCES
-			       ? fail_locked(m, d)
-			       : diag_fail_errno(d, "%s", m->path);
+			       ? fail_locked(path, d)
+			       : diag_fail_errno(d, "%s", path);
 	}
 	range.l_start = QEMU_WRITES_BYTE;
 	range.l_len = 1;
-	if (fcntl(m->fd, F_OFD_GETLK, &range) < 0)
-		return diag_fail_errno(d, "%s", m->path);
-	return range.l_type == F_UNLCK ? 0 : fail_locked(m, d);
+	if (fcntl(fd, F_OFD_GETLK, &range) < 0)
+		return diag_fail_errno(d, "%s", path);
+	return range.l_type == F_UNLCK ? 0 : fail_locked(path, d);
 }
 
 static int check_raw(struct diskimage *m, struct diag *d)
@@ -109,7 +109,7 @@ int diskimage_open(struct diskimage *m, const char *spec, int writable, struct d
 	m->fd = open(m->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (m->fd < 0)
 		return diag_fail_errno(d, "%s", m->path);
-	if (check_raw(m, d) < 0 || lock(m, writable, d) < 0)
+	if (check_raw(m, d) < 0 || diskimage_lock(m->fd, m->path, writable, d) < 0)
 		return -1;
 	return open_part(m, number, writable, d);
 }

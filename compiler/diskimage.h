@@ -23,4 +23,8 @@ struct diskimage {
 int diskimage_open(struct diskimage *m, const char *spec, int writable, struct diag *d);
 void diskimage_close(struct diskimage *m);
 
+/* Locks an image of any format that is open, as QEMU and we do. Fails at once where
+ * another program has it. The lock goes with the descriptor. 0 or -1. */
+int diskimage_lock(int fd, const char *path, int writable, struct diag *d);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "iso.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #define LIBISOFS_WITHOUT_LIBBURN
@@ -82,7 +83,10 @@ static int set_options(struct iso_writer *w)
 		if (codes[i] < 0)
 			return codes[i];
 	}
-	return 0;
+	/* The standard knows no small letters; cloud-init once knew no others. */
+	return islower((unsigned char)w->volume[0])
+		       ? iso_write_opts_set_relaxed_vol_atts(o, 1)
+		       : 0;
 }
 
 struct iso_writer *iso_open(const char *volume, int64_t epoch, struct diag *d)
@@ -150,7 +154,7 @@ static int add_file(IsoImage *image, const struct iso_file *f)
 		iso_stream_unref(stream);
 		return code;
 	}
-	iso_node_set_permissions(ISO_NODE(node), 0444);
+	iso_node_set_permissions(ISO_NODE(node), f->executable ? 0555 : 0444);
 	return 0;
 }
 

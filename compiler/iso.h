@@ -16,6 +16,7 @@ struct iso_file {
 	const char *name;
 	const void *bytes;
 	size_t size;
+	int executable; /* else it can only be read */
 };
 
 struct iso_writer; /* libisofs' state, reused from image to image */

@@ -68,22 +68,14 @@ static int prepare(struct fetch *f)
 	return 0;
 }
 
-/* An absolute path, from $PATH. */
 static const char *find_skopeo(struct fetch *f)
 {
-	const char *at = getenv("PATH");
+	const char *path = process_find("skopeo", f->arena);
 
-	while (at && *at) {
-		size_t size = strcspn(at, ":");
-		const char *path = arena_printf(f->arena, "%.*s/skopeo", (int)size, at);
-
-		if (*at == '/' && access(path, X_OK) == 0)
-			return path;
-		at += size + (at[size] == ':');
-	}
-	fail(f, "needs skopeo to fetch it, which is not installed (Debian: apt-get install "
-		"skopeo)");
-	return NULL;
+	if (!path)
+		fail(f, "needs skopeo to fetch it, which is not installed (Debian: "
+			"apt-get install skopeo)");
+	return path;
 }
 
 /* The last message in what skopeo wrote: time="…" level=fatal msg="…". */

@@ -97,9 +97,9 @@ void params_render_files(const struct sweep *s, const struct instance *i, struct
 	add_exports(&texts[2], s, i);
 	add_lines(&texts[3], s, i, '\n');
 	for (size_t k = 0; k < PARAMS_FILES; k++) {
-		files[k].name = names[k];
-		files[k].bytes = arena_memdup(a, texts[k].bytes, texts[k].size);
-		files[k].size = texts[k].size;
+		files[k] = (struct iso_file){.name = names[k],
+			.bytes = arena_memdup(a, texts[k].bytes, texts[k].size),
+			.size = texts[k].size};
 		buffer_clear(&texts[k]);
 	}
 }

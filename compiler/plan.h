@@ -190,6 +190,8 @@ struct plan {
 	size_t script_count;
 	enum unit_layout layout;
 	int floppy; /* parameters come on one, too */
+	const char *results; /* where wurun leaves them unless told: a relative path
+				without "..", or NULL */
 	struct output output;
 	struct machine machine;
 	struct place place;

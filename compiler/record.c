@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "partitions.h"
 #include "place.h"
 
 #define FORMAT "workunit-base"
-#define VERSION 1
 #define LIMIT_BYTES (1024U * 1024)
 
 static json_t *describe_files(const struct base_file *files, size_t count)
@@ -59,20 +59,42 @@ static void describe_command(json_t *root, const struct record_parts *parts)
 	json_decref(words);
 }
 
+static const char *const agent_ways[] = {
+	[AGENT_GUEST] = "guest",
+	[AGENT_SEED] = "seed",
+	[AGENT_NONE] = "none",
+};
+#define AGENT_WAYS (sizeof(agent_ways) / sizeof(*agent_ways))
+
+static void describe_disk(json_t *root, const struct base_disk *disk)
+{
+	json_t *o;
+
+	if (!disk)
+		return;
+	o = json_pack("{s:s, s:s, s:s}", "format", disk->format, "home", disk->home,
+		"agent", agent_ways[disk->agent]);
+	if (disk->partition != PARTITION_ANY)
+		json_object_set_new(o, "partition", json_integer(disk->partition));
+	json_object_set_new(root, "disk", o);
+}
+
 /* The text, which the caller frees, or NULL. */
 static char *describe(const struct record_parts *parts)
 {
 	const struct base_plan *plan = parts->plan;
 	json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:o, s:o}", "format",
-		FORMAT, "version", VERSION, "name", plan->name, "description",
+		FORMAT, "version", RECORD_VERSION, "name", plan->name, "description",
 		plan->description ? plan->description : "", "append",
 		plan->append ? plan->append : "", "epoch", (json_int_t)plan->epoch,
 		"files", describe_files(parts->files, parts->file_count), "packages",
 		describe_all_packages(parts));
 	char *text;
 
-	if (root)
+	if (root) {
 		describe_command(root, parts);
+		describe_disk(root, parts->disk);
+	}
 	text = root ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	return text;
@@ -171,6 +193,30 @@ static int read_command(json_t *words, const char *folder, struct base *base,
 	return 0;
 }
 
+static int read_disk(json_t *disk, const char *folder, struct base *base, struct arena *a,
+	struct diag *d)
+{
+	struct base_disk *b = arena_alloc(a, sizeof(*b));
+	const char *format, *home, *agent;
+	size_t way = 0;
+
+	if (!disk)
+		return 0;
+	b->partition = PARTITION_ANY;
+	if (json_unpack(disk, "{s:s, s:s, s:s, s?i}", "format", &format, "home", &home,
+		    "agent", &agent, "partition", &b->partition) < 0)
+		return fail_record(folder, d);
+	while (way < AGENT_WAYS && strcmp(agent_ways[way], agent) != 0)
+		way++;
+	if (way == AGENT_WAYS)
+		return fail_record(folder, d);
+	b->agent = (enum agent_way)way;
+	b->format = arena_strdup(a, format);
+	b->home = arena_strdup(a, home);
+	base->disk = b;
+	return 0;
+}
+
 static int read_packages(json_t *all, const char *folder, struct base *base,
 	struct arena *a, struct diag *d)
 {
@@ -202,15 +248,15 @@ static int read_fields(json_t *root, const char *folder, struct base *base,
 	if (json_unpack(root, "{s:s, s:i, s:s, s:s, s?s}", "format", &format, "version",
 		    &version, "name", &name, "append", &append, "description",
 		    &description) < 0 ||
-		strcmp(format, FORMAT) != 0 || version != VERSION)
+		strcmp(format, FORMAT) != 0 || version != RECORD_VERSION)
 		return fail_record(folder, d);
 	base->name = arena_strdup(a, name);
 	base->append = arena_strdup(a, append);
 	base->description = arena_strdup(a, description);
-	return read_command(json_object_get(root, "command"), folder, base, a, d) < 0
-		       ? -1
-		       : read_packages(
-				 json_object_get(root, "packages"), folder, base, a, d);
+	if (read_command(json_object_get(root, "command"), folder, base, a, d) < 0 ||
+		read_disk(json_object_get(root, "disk"), folder, base, a, d) < 0)
+		return -1;
+	return read_packages(json_object_get(root, "packages"), folder, base, a, d);
 }
 
 static int read_record(int dirfd, const char *folder, const char *digest,

@@ -8,6 +8,7 @@
 #include "store.h"
 
 #define RECORD_NAME "base.json"
+#define RECORD_VERSION 1
 
 /* What goes into it. */
 struct record_parts {
@@ -18,6 +19,7 @@ struct record_parts {
 	size_t file_count;
 	const char *const *command;
 	size_t command_count;
+	const struct base_disk *disk; /* or NULL */
 };
 
 /* Writes base.json into the folder, mode 0444, synced, and gives its digest. */

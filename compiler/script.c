@@ -30,7 +30,7 @@ void script_render_command(struct buffer *b, const char *const *words, size_t co
 	buffer_add_text(b, "\n");
 }
 
-static void add_setting(struct buffer *b, const char *name, const char *value)
+void script_add_setting(struct buffer *b, const char *name, const char *value)
 {
 	buffer_printf(b, "%s=", name);
 	add_quoted(b, value);
@@ -52,13 +52,13 @@ void script_render(
 	if (!settings)
 		abort(); /* the template is ours */
 	buffer_add(b, template, (size_t)(settings - template));
-	add_setting(b, "NAME", p->name);
+	script_add_setting(b, "NAME", p->name);
 	add_number(b, "CPUS", p->machine.cpus);
 	add_number(b, "MEMORY_MIB", (p->machine.memory_bytes + (1 << 20) - 1) >> 20);
 	add_number(b, "TIME_MS", p->machine.time_ms);
-	add_setting(b, "GUEST_USER", p->machine.user);
-	add_setting(b, "NETWORK", p->machine.network);
-	add_setting(b, "APPEND", append);
-	add_setting(b, "ROOT", has_root ? "yes" : "no");
+	script_add_setting(b, "GUEST_USER", p->machine.user);
+	script_add_setting(b, "NETWORK", p->machine.network);
+	script_add_setting(b, "APPEND", append);
+	script_add_setting(b, "ROOT", has_root ? "yes" : "no");
 	buffer_add_text(b, settings + strlen(SETTINGS));
 }

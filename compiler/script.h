@@ -11,6 +11,8 @@
  * whether the base has a root disk. */
 void script_render(
 	struct buffer *b, const struct plan *p, const char *append, int has_root);
+/* Appends NAME='value', quoted for a shell. */
+void script_add_setting(struct buffer *b, const char *name, const char *value);
 /* Appends a launching script that becomes the program that the words call. */
 void script_render_command(struct buffer *b, const char *const *words, size_t count);
 

@@ -365,7 +365,7 @@ end
 
 -- The words that only note what they were given, and where.
 local constructors = {
-	"unit", "base", "debian", "oci", "root",
+	"unit", "base", "debian", "oci", "root", "disk",
 	"file", "text", "archive", "symlink", "hardlink", "folder", "deb",
 }
 

@@ -11,10 +11,10 @@
 #include "compiler/iso.h"
 
 static const struct iso_file usual[] = {
-	{"params.txt", "beta=1.7\n", 9},
-	{"params.sh", "export WU_beta='1.7'\n", 21},
-	{"params.json", "{\"beta\":1.7}\n", 13},
-	{"args", "beta=1.7", 9},
+	{"params.txt", "beta=1.7\n", 9, 0},
+	{"params.sh", "export WU_beta='1.7'\n", 21, 0},
+	{"params.json", "{\"beta\":1.7}\n", 13, 0},
+	{"args", "beta=1.7", 9, 0},
 };
 
 static void write_ok(struct scratch *s, struct iso_writer *w, const char *name,
@@ -89,8 +89,8 @@ static void test_holes(void **state)
 	struct scratch *s = *state;
 	struct iso_writer *w = open_ok(0);
 	static char zeros[300000];
-	const struct iso_file files[] = {
-		{"a", "x", 1}, {"empty", "", 0}, {"zeros", zeros, sizeof(zeros)}};
+	const struct iso_file files[] = {{"a", "x", 1, 0}, {"empty", "", 0, 0},
+		{"zeros", zeros, sizeof(zeros), 0}};
 	char sha256[DIGEST_HEX];
 	uint64_t size;
 	struct stat st;
@@ -114,7 +114,7 @@ static void test_large(void **state)
 	struct iso_writer *w = open_ok(0);
 	size_t size = 5000001, found;
 	char *bytes = memory_alloc(size), *read_back, sha256[DIGEST_HEX];
-	struct iso_file file = {"large", bytes, size};
+	struct iso_file file = {"large", bytes, size, 0};
 	struct buffer out = {0};
 	struct diag d = {0};
 	uint64_t image_size;
