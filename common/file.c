@@ -149,8 +149,9 @@ int file_create(int dirfd, const char *path, const void *bytes, size_t size, mod
 	return failed ? -1 : 0;
 }
 
-/* Copies [offset, end) by read and write where the kernel cannot copy by itself. */
-static int copy_by_hand(int from, int to, off_t offset, off_t end)
+/* Copies [offset, end) by read and write where the kernel cannot copy by itself; what is
+ * at 0 comes to `base`. */
+static int copy_by_hand(int from, int to, off_t base, off_t offset, off_t end)
 {
 	char *chunk = memory_alloc(COPY_BYTES);
 	int rc = 0;
@@ -164,7 +165,7 @@ static int copy_by_hand(int from, int to, off_t offset, off_t end)
 			continue;
 		if (n == 0)
 			errno = ENODATA;
-		if (n <= 0 || file_write_at(to, chunk, (size_t)n, offset) < 0)
+		if (n <= 0 || file_write_at(to, chunk, (size_t)n, base + offset) < 0)
 			rc = -1;
 		else
 			offset += n;
@@ -173,10 +174,10 @@ static int copy_by_hand(int from, int to, off_t offset, off_t end)
 	return rc;
 }
 
-static int copy_run(int from, int to, off_t offset, off_t end)
+static int copy_run(int from, int to, off_t base, off_t offset, off_t end)
 {
 	while (offset < end) {
-		off_t in = offset, out = offset;
+		off_t in = offset, out = base + offset;
 		ssize_t n =
 			copy_file_range(from, &in, to, &out, (size_t)(end - offset), 0);
 
@@ -186,7 +187,7 @@ static int copy_run(int from, int to, off_t offset, off_t end)
 		 * tells. */
 		if (n == 0 || (n < 0 && (errno == EXDEV || errno == EINVAL ||
 						errno == ENOSYS || errno == EOPNOTSUPP)))
-			return copy_by_hand(from, to, offset, end);
+			return copy_by_hand(from, to, base, offset, end);
 		if (n < 0)
 			return -1;
 		offset += n;
@@ -194,9 +195,9 @@ static int copy_run(int from, int to, off_t offset, off_t end)
 	return 0;
 }
 
-int file_copy(int from, int to, uint64_t size)
+int file_copy_at(int from, int to, uint64_t to_offset, uint64_t size)
 {
-	off_t offset = 0, limit = (off_t)size;
+	off_t base = (off_t)to_offset, offset = 0, limit = (off_t)size;
 
 	while (offset < limit) {
 		off_t start = lseek(from, offset, SEEK_DATA);
@@ -205,17 +206,22 @@ int file_copy(int from, int to, uint64_t size)
 		if (start < 0 && errno == ENXIO)
 			break; /* only a hole is left */
 		if (start < 0)
-			return copy_run(from, to, offset, limit);
+			return copy_run(from, to, base, offset, limit);
 		if (start >= limit)
 			break;
 		end = lseek(from, start, SEEK_HOLE);
 		if (end < 0 || end > limit)
 			end = limit;
-		if (copy_run(from, to, start, end) < 0)
+		if (copy_run(from, to, base, start, end) < 0)
 			return -1;
 		offset = end;
 	}
-	return ftruncate(to, limit);
+	return ftruncate(to, base + limit);
+}
+
+int file_copy(int from, int to, uint64_t size)
+{
+	return file_copy_at(from, to, 0, size);
 }
 
 static int copy_to_new(

@@ -41,6 +41,9 @@ int file_create(int dirfd, const char *path, const void *bytes, size_t size, mod
  * copy_file_range where the system has it. Returns 0 or -1 with errno set (ENODATA where
  * the source ended early). */
 int file_copy(int from, int to, uint64_t size);
+/* The same to an offset: there the file has nothing but a hole, and ends with the copy.
+ */
+int file_copy_at(int from, int to, uint64_t to_offset, uint64_t size);
 
 /* Gives the file a second name, or a copy with the same bytes and mode where the two
  * places are on different filesystems or links are not allowed. Returns 0 or -1. */

@@ -41,15 +41,25 @@ static int fill_image(struct ext4_image *m, struct diag *d)
 	return ext4_tables_write(m, d);
 }
 
-static int finish_file(struct ext4_image *m, struct diag *d)
+static uint64_t size_of(const struct ext4_image *m)
 {
 	uint64_t size = m->options->size_bytes;
 
-	if (!size)
-		size = m->geometry.blocks * EXT4_BLOCK;
-	if (ftruncate(m->io.fd, (off_t)size) < 0 || fchmod(m->io.fd, 0644) < 0)
-		return diag_fail_errno(d, "%s", m->name);
-	return 0;
+	return size ? size : m->geometry.blocks * EXT4_BLOCK;
+}
+
+static int write_image(struct ext4_image *m, int fd, uint64_t offset, struct diag *d)
+{
+	int rc;
+
+	ext4_io_init(&m->io, fd, offset, m->name);
+	ext4_extents_init(&m->extents, &m->io, &m->layout);
+	rc = fill_image(m, d);
+	if (rc == 0 && ftruncate(fd, (off_t)(offset + size_of(m))) < 0)
+		rc = diag_fail_errno(d, "%s", m->name);
+	ext4_extents_clear(&m->extents);
+	ext4_io_clear(&m->io);
+	return rc;
 }
 
 static int write_file(struct ext4_image *m, int dirfd, struct diag *d)
@@ -59,18 +69,20 @@ static int write_file(struct ext4_image *m, int dirfd, struct diag *d)
 
 	if (fd < 0)
 		return diag_fail_errno(d, "%s", m->name);
-	ext4_io_init(&m->io, fd, m->name);
-	ext4_extents_init(&m->extents, &m->io, &m->layout);
-	rc = fill_image(m, d);
-	if (rc == 0)
-		rc = finish_file(m, d);
-	ext4_extents_clear(&m->extents);
-	ext4_io_clear(&m->io);
+	rc = write_image(m, fd, 0, d);
+	if (rc == 0 && fchmod(fd, 0644) < 0)
+		rc = diag_fail_errno(d, "%s", m->name);
 	if (close(fd) < 0 && rc == 0)
 		rc = diag_fail_errno(d, "%s", m->name);
 	if (rc < 0)
 		unlinkat(dirfd, m->name, 0);
 	return rc;
+}
+
+static void clear(struct ext4_image *m)
+{
+	ext4_xattr_table_clear(&m->xattrs);
+	digest_drop(m->digest);
 }
 
 int ext4_write(int dirfd, const char *path, struct tree *t, const struct ext4_options *o,
@@ -81,7 +93,20 @@ int ext4_write(int dirfd, const char *path, struct tree *t, const struct ext4_op
 
 	if (rc == 0)
 		rc = write_file(&m, dirfd, d);
-	ext4_xattr_table_clear(&m.xattrs);
-	digest_drop(m.digest);
+	clear(&m);
+	return rc;
+}
+
+int ext4_write_at(int fd, const char *name, uint64_t offset, struct tree *t,
+	const struct ext4_options *o, uint64_t *size_bytes, struct diag *d)
+{
+	struct ext4_image m = {.tree = t, .options = o, .name = name};
+	int rc = plan_image(&m, d);
+
+	if (rc == 0)
+		rc = write_image(&m, fd, offset, d);
+	if (rc == 0)
+		*size_bytes = size_of(&m);
+	clear(&m);
 	return rc;
 }

@@ -31,4 +31,10 @@ struct ext4_options {
 int ext4_write(int dirfd, const char *path, struct tree *t, const struct ext4_options *o,
 	struct diag *d);
 
+/* The same bytes as a part of an open file, which must be all zeros from the offset on,
+ * and ends with the image; *size_bytes is what it takes. `name` is what messages call it.
+ */
+int ext4_write_at(int fd, const char *name, uint64_t offset, struct tree *t,
+	const struct ext4_options *o, uint64_t *size_bytes, struct diag *d);
+
 #endif

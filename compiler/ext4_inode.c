@@ -285,7 +285,7 @@ int ext4_inodes_write(struct ext4_image *m, ext2_filsys fs, struct diag *d)
 	struct writing w = {.m = m, .fs = fs, .diag = d};
 	int rc;
 
-	ext4_io_init(&w.xattr_io, m->io.fd, m->name);
+	ext4_io_init(&w.xattr_io, m->io.fd, m->io.offset, m->name);
 	rc = write_inode(m->tree->root, &w);
 	if (rc == 0)
 		rc = tree_walk(m->tree, write_inode, &w);

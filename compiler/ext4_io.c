@@ -14,9 +14,9 @@
 
 #define BUFFER_BLOCKS 256
 
-void ext4_io_init(struct ext4_io *io, int fd, const char *name)
+void ext4_io_init(struct ext4_io *io, int fd, uint64_t offset, const char *name)
 {
-	*io = (struct ext4_io){.fd = fd, .name = name};
+	*io = (struct ext4_io){.fd = fd, .offset = offset, .name = name};
 	io->buffer = memory_alloc((size_t)BUFFER_BLOCKS * EXT4_BLOCK);
 }
 
@@ -26,11 +26,15 @@ void ext4_io_clear(struct ext4_io *io)
 	io->buffer = NULL;
 }
 
+static off_t place_of(const struct ext4_io *io, uint64_t block)
+{
+	return (off_t)(io->offset + block * EXT4_BLOCK);
+}
+
 int ext4_io_write(const struct ext4_io *io, uint64_t block, const void *bytes,
 	size_t count, struct diag *d)
 {
-	if (file_write_at(
-		    io->fd, bytes, count * EXT4_BLOCK, (off_t)(block * EXT4_BLOCK)) < 0)
+	if (file_write_at(io->fd, bytes, count * EXT4_BLOCK, place_of(io, block)) < 0)
 		return diag_fail_errno(d, "%s", io->name);
 	return 0;
 }
@@ -42,7 +46,7 @@ int ext4_io_clone(
 		.src_fd = from,
 		.src_offset = offset,
 		.src_length = count * EXT4_BLOCK,
-		.dest_offset = block * EXT4_BLOCK,
+		.dest_offset = (uint64_t)place_of(io, block),
 	};
 
 	if (io->cannot_clone)
@@ -77,7 +81,7 @@ int ext4_io_put(struct ext4_io *io, uint64_t block, const void *bytes, struct di
 
 int ext4_io_read(const struct ext4_io *io, uint64_t block, void *bytes, struct diag *d)
 {
-	ssize_t n = file_read_at(io->fd, bytes, EXT4_BLOCK, (off_t)(block * EXT4_BLOCK));
+	ssize_t n = file_read_at(io->fd, bytes, EXT4_BLOCK, place_of(io, block));
 
 	if (n < 0)
 		return diag_fail_errno(d, "%s", io->name);
@@ -89,7 +93,7 @@ int ext4_io_read(const struct ext4_io *io, uint64_t block, void *bytes, struct d
 int ext4_io_patch(const struct ext4_io *io, uint64_t block, size_t from,
 	const void *bytes, size_t size, struct diag *d)
 {
-	if (file_write_at(io->fd, bytes, size, (off_t)(block * EXT4_BLOCK + from)) < 0)
+	if (file_write_at(io->fd, bytes, size, place_of(io, block) + (off_t)from) < 0)
 		return diag_fail_errno(d, "%s", io->name);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext4_io: the image's file, written by blocks. The file is new: blocks of zeros that are
- * put are left as holes. */
+/* ext4_io: the image, a file or a part of one, written by blocks. It is new: blocks of
+ * zeros that are put are left as holes. */
 #ifndef COMPILER_EXT4_IO_H
 #define COMPILER_EXT4_IO_H
 
@@ -13,6 +13,7 @@
 /* One writer; a file may have several. */
 struct ext4_io {
 	int fd;		  /* borrowed */
+	uint64_t offset;  /* where in the file the image begins */
 	const char *name; /* what messages call it */
 	char *buffer;	  /* blocks that wait for their neighbours */
 	uint64_t start;
@@ -20,7 +21,7 @@ struct ext4_io {
 	atomic_int cannot_clone; /* the filesystem has said so once */
 };
 
-void ext4_io_init(struct ext4_io *io, int fd, const char *name);
+void ext4_io_init(struct ext4_io *io, int fd, uint64_t offset, const char *name);
 /* What was put and not flushed is lost. */
 void ext4_io_clear(struct ext4_io *io);
 

@@ -577,7 +577,7 @@ static void test_many_extents(void **state)
 	uint64_t physical;
 
 	ext4_layout_start(&layout, 2 * (uint64_t)runs);
-	ext4_io_init(&io, fd, "x");
+	ext4_io_init(&io, fd, 0, "x");
 	ext4_extents_init(&e, &io, &layout);
 	ext4_extents_start(&e, 12);
 	for (uint32_t i = 0; i < runs; i++)
@@ -1032,7 +1032,7 @@ static void test_full_disk(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	memset(blocks, 1, sizeof(blocks));
-	ext4_io_init(&io, fd, "a.img");
+	ext4_io_init(&io, fd, 0, "a.img");
 	assert_int_equal(ext4_io_put(&io, 7, blocks, &d), 0);
 	assert_int_equal(ext4_io_flush(&io, &d), -1);
 	assert_int_equal(ext4_io_put(&io, 7, blocks, &d), 0);
