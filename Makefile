@@ -47,6 +47,7 @@ COMPILER_SOURCES := \
 	compiler/base_recipe.c \
 	compiler/bases.c \
 	compiler/batch.c \
+	compiler/bootable.c \
 	compiler/chain.c \
 	compiler/cmd_base.c \
 	compiler/cmd_build.c \
@@ -90,6 +91,7 @@ COMPILER_SOURCES := \
 	compiler/family.c \
 	compiler/get.c \
 	compiler/get_links.c \
+	compiler/grub.c \
 	compiler/heap.c \
 	compiler/host.c \
 	compiler/host_files.c \
@@ -328,6 +330,7 @@ SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-r
 COMPILER_TESTS := \
 	test_archive \
 	test_archive_keep \
+	test_bootable \
 	test_cpio \
 	test_debian \
 	test_depfile \

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libfdisk.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,7 +12,9 @@
 #include "common/quantity.h"
 #include "magic.h"
 
+#define SECTOR 512
 #define LARGE_SECTOR 4096
+#define TYPE_LINUX 0x83
 
 /* A GPT of sectors of 4 KiB: a file does not tell the size of its sectors. 1, 0, or -1
  * with errno set. */
@@ -23,7 +26,7 @@ static int has_large_sectors(int fd)
 	if (file_read_at(fd, head, sizeof(head), 0) < 0)
 		return -1;
 	return memcmp(head + LARGE_SECTOR, magic, sizeof(magic) - 1) == 0 &&
-	       memcmp(head + 512, magic, sizeof(magic) - 1) != 0;
+	       memcmp(head + SECTOR, magic, sizeof(magic) - 1) != 0;
 }
 
 /* Extended partitions hold others, and nothing of their own. */
@@ -93,7 +96,7 @@ static int assign(struct fdisk_context *c, int fd, const char *name, uint64_t si
 
 	if (large < 0)
 		return -errno;
-	if (size < 512)
+	if (size < SECTOR)
 		return -ENODATA;
 	fdisk_disable_dialogs(c, 1);
 	if (large)
@@ -169,4 +172,67 @@ int partitions_choose(const struct partitions *p, int fd, const char *name, int 
 	else
 		diag_fail(d, "%s: has no partition %d", name, number);
 	return list_all(p, fd, name, d);
+}
+
+static int add(struct fdisk_context *c, const struct partition *one)
+{
+	struct fdisk_label *label = fdisk_get_label(c, NULL);
+	struct fdisk_partition *f = fdisk_new_partition();
+	size_t number = (size_t)one->number - 1;
+	int rc = f ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = fdisk_partition_set_start(f, one->offset / SECTOR);
+	if (rc == 0)
+		rc = fdisk_partition_set_size(f, one->size / SECTOR);
+	if (rc == 0)
+		rc = fdisk_partition_size_explicit(f, 1);
+	if (rc == 0)
+		rc = fdisk_partition_set_partno(f, number);
+	if (rc == 0)
+		rc = fdisk_partition_set_type(
+			f, fdisk_label_get_parttype_from_code(label, TYPE_LINUX));
+	if (rc == 0)
+		rc = fdisk_add_partition(c, f, NULL);
+	fdisk_unref_partition(f);
+	return rc;
+}
+
+static int write_label(
+	struct fdisk_context *c, const struct partition *list, size_t count, uint32_t id)
+{
+	char text[16];
+	int rc = fdisk_create_disklabel(c, "dos");
+
+	snprintf(text, sizeof(text), "0x%08" PRIx32, id);
+	if (rc == 0)
+		rc = fdisk_set_disklabel_id_from_string(c, text);
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = add(c, &list[i]);
+	if (rc == 0)
+		rc = fdisk_toggle_partition_flag(
+			c, (size_t)list[0].number - 1, DOS_FLAG_ACTIVE);
+	return rc == 0 ? fdisk_write_disklabel(c) : rc;
+}
+
+int partitions_write(int fd, const char *name, const struct partition *list, size_t count,
+	uint32_t id, struct diag *d)
+{
+	struct fdisk_context *c = fdisk_new_context();
+	int rc = c ? fdisk_disable_dialogs(c, 1) : -ENOMEM;
+
+	/* Where partitions begin is the caller's to say, not the topology's. */
+	if (rc == 0)
+		rc = fdisk_save_user_grain(c, SECTOR);
+	if (rc == 0)
+		rc = fdisk_assign_device_by_fd(c, fd, name, 0);
+	if (rc == 0) {
+		rc = write_label(c, list, count, id);
+		fdisk_deassign_device(c, 1);
+	}
+	fdisk_unref_context(c);
+	if (rc == 0)
+		return 0;
+	errno = rc < 0 ? -rc : EIO;
+	return diag_fail_errno(d, "%s: its partition table", name);
 }

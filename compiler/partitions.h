@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* partitions: the partition table of a raw disk image, read by libfdisk: MBR with its
- * logical partitions, GPT, or none. Offsets and sizes are in bytes. */
+/* partitions: the partition table of a raw disk image, by libfdisk: read where it is an
+ * MBR with its logical partitions, a GPT, or none; written as an MBR. Offsets and sizes
+ * are in bytes. */
 #ifndef COMPILER_PARTITIONS_H
 #define COMPILER_PARTITIONS_H
 
@@ -35,5 +36,13 @@ int partitions_read(
  * image's end, -1 with a message that lists what there is. */
 int partitions_choose(const struct partitions *p, int fd, const char *name, int number,
 	struct partition *chosen, struct diag *d);
+
+#define PARTITIONS_PRIMARY 4
+
+/* Gives an open image an MBR with these Linux partitions, of sectors of 512 bytes, at
+ * most PARTITIONS_PRIMARY of them; the first is the active one. The id is the disk's own.
+ * The same arguments give the same bytes; the boot code is zeros. Not synced. */
+int partitions_write(int fd, const char *name, const struct partition *list, size_t count,
+	uint32_t id, struct diag *d);
 
 #endif
