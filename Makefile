@@ -228,12 +228,15 @@ GUEST_SOURCES := \
 	runtime/guest/arguments.c \
 	runtime/guest/base.c \
 	runtime/guest/clock.c \
+	runtime/guest/control.c \
 	runtime/guest/disks.c \
 	runtime/guest/drivers.c \
+	runtime/guest/dropped.c \
 	runtime/guest/entropy.c \
 	runtime/guest/events.c \
 	runtime/guest/folder.c \
 	runtime/guest/init.c \
+	runtime/guest/instance.c \
 	runtime/guest/launch.c \
 	runtime/guest/main.c \
 	runtime/guest/mounts.c \
@@ -250,6 +253,11 @@ GUEST_SOURCES := \
 	runtime/guest/root.c \
 	runtime/guest/say.c \
 	runtime/guest/scripts.c \
+	runtime/guest/serve.c \
+	runtime/guest/session.c \
+	runtime/guest/session_exec.c \
+	runtime/guest/session_get.c \
+	runtime/guest/session_put.c \
 	runtime/guest/system.c \
 	runtime/guest/text.c \
 	runtime/guest/watch.c

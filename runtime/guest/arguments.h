@@ -10,6 +10,7 @@ struct arguments {
 	enum { AS_BASE, AS_USER, AS_ROOT } user; /* AS_BASE: whom the base says */
 	int probe;
 	int warm; /* wait until the host says `resume` */
+	int next; /* wait for another instance after this one */
 };
 
 /* Reads a command line, which is taken apart; of an argument given twice the last counts.

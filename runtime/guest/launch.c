@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "text.h"
 
 #define NOT_EXECUTED 126
 
@@ -69,17 +72,58 @@ static int prepare(const struct launch *l)
 	return chdir(l->folder);
 }
 
+/* The value of PATH, or "". */
+static const char *find_path(char *const *environment)
+{
+	for (; *environment; environment++)
+		if (!strncmp(*environment, "PATH=", 5))
+			return *environment + 5;
+	return "";
+}
+
+/* As a shell would; returns where there is no such program, with errno. */
+static void search_and_execute(const struct launch *l)
+{
+	const char *folder = find_path(l->environment), *end;
+	int error = ENOENT;
+
+	for (; *folder; folder = end + (*end == ':')) {
+		char bytes[4096];
+		struct text t = TEXT_IN(bytes);
+
+		end = folder + strcspn(folder, ":");
+		text_add_bytes(&t, folder, (size_t)(end - folder));
+		text_add(&t, "/");
+		text_add(&t, l->path);
+		if (!t.cut)
+			execve(bytes, l->argv, l->environment);
+		if (errno != ENOENT && errno != ENOTDIR)
+			error = errno;
+	}
+	errno = error;
+}
+
+static void execute(const struct launch *l)
+{
+	char *argv[] = {(char *)(uintptr_t)l->path, NULL};
+
+	if (!l->argv)
+		execve(l->path, argv, l->environment);
+	else if (strchr(l->path, '/'))
+		execve(l->path, l->argv, l->environment);
+	else
+		search_and_execute(l);
+}
+
 /* Runs in the agent's own memory, so that no copy of it has to be made: what it changes
  * there is *error. */
 static void become(const struct launch *l, volatile int *error)
 	__attribute__((noreturn, noinline));
 static void become(const struct launch *l, volatile int *error)
 {
-	char *argv[] = {(char *)(uintptr_t)l->path, NULL};
-
 	reset_signals();
 	if (prepare(l) == 0)
-		execve(l->path, argv, l->environment);
+		execute(l);
 	*error = errno;
 	_exit(NOT_EXECUTED);
 }

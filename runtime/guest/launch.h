@@ -15,8 +15,17 @@ struct user {
 	size_t group_count;
 };
 
+/* What all scripts of a unit have in common. */
+struct manner {
+	uint64_t time_ms; /* the limit on all of them together; 0: none */
+	const struct user *user;
+	const char *folder;
+	char *const *environment;
+};
+
 struct launch {
 	const char *path;
+	char *const *argv; /* NULL: the path alone; else the path is looked for in PATH */
 	char *const *environment;
 	const char *folder;
 	const struct user *user;

@@ -86,19 +86,41 @@ int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *probl
 	return 0;
 }
 
-static void detach(const char *target)
+/* Returns 0 where nothing is mounted there any more. */
+static int unmount(const char *target)
 {
 	/* EINVAL: nothing was mounted there. */
 	if (!umount2(target, UMOUNT_NOFOLLOW) || errno == EINVAL || errno == ENOENT)
-		return;
+		return 0;
+	return -1;
+}
+
+/* Returns as above. */
+static int detach(const char *target)
+{
+	if (unmount(target) == 0)
+		return 0;
 	say(target, "cannot unmount it", strerror(errno));
 	if (mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY | MS_NODEV | MS_NOSUID,
 		    NULL) < 0)
 		say(target, "cannot make it read only", strerror(errno));
+	return -1;
 }
 
 /* The others are read only and have nothing to lose, and unmounting takes its time. */
 void mounts_detach(void)
 {
 	detach(MOUNT_OUTPUT);
+}
+
+int mounts_detach_all(void)
+{
+	int result = detach(MOUNT_OUTPUT);
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
+		if (unmount(folders[i][1]) < 0)
+			result = -1;
+	if (unmount(WHOLE_APP) < 0 || unmount(MOUNT_PARAMETERS) < 0)
+		result = -1;
+	return result;
 }

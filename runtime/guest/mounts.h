@@ -19,4 +19,7 @@ int mounts_attach(const struct disks *d, enum disk_kind kind, struct text *probl
 /* Unmounts the output disk; where it is busy it becomes read only, with nothing lost. */
 void mounts_detach(void);
 
+/* Unmounts all of the disks. Returns 0 where none is in use any more, or -1. */
+int mounts_detach_all(void);
+
 #endif

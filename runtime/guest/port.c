@@ -25,7 +25,7 @@ void port_init(struct port *p)
 	p->waiting_size = 0;
 }
 
-static int is_ours(int ports, const char *device)
+static int is_called(int ports, const char *device, const char *wanted)
 {
 	char path[FOLDER_NAME + 8], name[64];
 	struct text t = TEXT_IN(path);
@@ -35,7 +35,7 @@ static int is_ours(int ports, const char *device)
 	if (folder_read_file(ports, path, name, sizeof(name)) < 0)
 		return 0;
 	name[strcspn(name, "\n")] = '\0';
-	return !strcmp(name, WU_PORT);
+	return !strcmp(name, wanted);
 }
 
 static int open_device(const char *device)
@@ -48,7 +48,7 @@ static int open_device(const char *device)
 	return open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
-static int find_port(void)
+int port_find(const char *name)
 {
 	char device[FOLDER_NAME] = "";
 	int ports = open(PORTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
@@ -56,7 +56,7 @@ static int find_port(void)
 	if (ports < 0)
 		return -1;
 	while (fd < 0 && folder_next(ports, device, device) > 0)
-		if (is_ours(ports, device))
+		if (is_called(ports, device, name))
 			fd = open_device(device);
 	close(ports);
 	return fd;
@@ -65,7 +65,7 @@ static int find_port(void)
 void port_open(struct port *p)
 {
 	if (p->fd < 0)
-		p->fd = find_port();
+		p->fd = port_find(WU_PORT);
 	port_flush(p);
 }
 
@@ -130,6 +130,48 @@ void port_send_bytes(struct port *p, const char *word, char *bytes, size_t size)
 		return;
 	p->waiting_size = size - taken;
 	memcpy(p->waiting, bytes + taken, p->waiting_size);
+}
+
+/* 1 where the file at folder/device/name holds this line. */
+static int holds(int folder, const char *device, const char *name, const char *line)
+{
+	char path[FOLDER_NAME + 16], bytes[64];
+	struct text t = TEXT_IN(path);
+
+	text_add(&t, device);
+	text_add(&t, name);
+	if (folder_read_file(folder, path, bytes, sizeof(bytes)) < 0)
+		return 0;
+	bytes[strcspn(bytes, "\n")] = '\0';
+	return !strcmp(bytes, line);
+}
+
+static int is_controller(int folder, const char *device, int is_pci)
+{
+	if (!is_pci)
+		return holds(folder, device, "/device", "0x0003");
+	return holds(folder, device, "/vendor", "0x1af4") &&
+	       (holds(folder, device, "/device", "0x1003") ||
+		       holds(folder, device, "/device", "0x1043"));
+}
+
+/* By the bus of the machine: the driver of the other one may still have to be loaded. */
+int port_has_controller(void)
+{
+	static const char *const buses[] = {
+		"/sys/bus/virtio/devices", "/sys/bus/pci/devices"};
+	int found = 0;
+
+	for (int bus = 0; bus < 2 && !found; bus++) {
+		char device[FOLDER_NAME] = "";
+		int folder = open(buses[bus], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		while (folder >= 0 && !found && folder_next(folder, device, device) > 0)
+			found = is_controller(folder, device, bus);
+		if (folder >= 0)
+			close(folder);
+	}
+	return found;
 }
 
 /* The driver announces its ports a moment after it is there. */

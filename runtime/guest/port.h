@@ -21,6 +21,12 @@ struct port {
 
 void port_init(struct port *p);
 
+/* Opens the port of this name, without blocking. A descriptor, or -1: not there yet. */
+int port_find(const char *name);
+
+/* 1 where the machine has what ports come with. */
+int port_has_controller(void);
+
 /* Looks for the port where it is not open yet: it may turn up late. Sends what waits. */
 void port_open(struct port *p);
 

@@ -19,8 +19,20 @@ void processes_adopt(void);
  * *main_ended where it is among them. Returns 1 while any process is left, else 0. */
 int processes_reap(pid_t main, int *main_ended, int *status, struct usage *used);
 
-/* Sends a signal to all of them. */
-void processes_signal(int number);
+/* Sends a signal to all of them, but not to those that descend from a spared one; a
+ * process id of 0 is none. */
+#define PROCESSES_SPARED 2
+void processes_signal(int number, const pid_t spared[PROCESSES_SPARED]);
+
+/* A copy of the agent, as fork(2) has it, beside the scripts: processes_reap() knows
+ * nothing of it, what it starts comes back to it, and it dies with the agent. */
+pid_t processes_split(void);
+
+/* Kills all that descends from the calling process, such a copy, and reaps it. */
+void processes_end_children(void);
+
+/* Ends such a copy with all that descends from it, and waits for that. */
+void processes_end(pid_t copy);
 
 /* How many processes the OOM killer has ended since the guest started. */
 uint64_t processes_oom_kills(void);

@@ -27,6 +27,13 @@ void progress_open(struct progress *p)
 	umask(mask);
 }
 
+void progress_close(struct progress *p)
+{
+	if (p->fd >= 0)
+		close(p->fd);
+	p->fd = -1;
+}
+
 int progress_is_fraction(const char *text)
 {
 	size_t whole = strspn(text, "0123456789"), digits = 0;

@@ -16,6 +16,8 @@ struct progress {
 /* Makes the FIFO. Failures go to the console. */
 void progress_open(struct progress *p);
 
+void progress_close(struct progress *p);
+
 /* Passes on what was written; lines that say nothing of use are dropped. */
 void progress_relay(struct progress *p, struct port *port);
 

@@ -12,7 +12,6 @@
 #include "text.h"
 
 #define WORD "resume "
-#define LINE_BYTES 1024
 #define PORT_WAIT_MS 10000
 #define PAUSE_MS 10
 
@@ -88,15 +87,15 @@ static ssize_t wait_and_read(struct port *p, char *bytes, size_t room)
 }
 
 /* Returns 0, or -1 where the line is too long to be ours. */
-static int read_line(struct port *p, char line[LINE_BYTES])
+static int read_line(struct port *p, char line[RESUME_LINE])
 {
 	size_t size = 0;
 	char *end = NULL;
 
 	while (!end) {
-		if (size == LINE_BYTES - 1)
+		if (size == RESUME_LINE - 1)
 			return -1;
-		size += (size_t)wait_and_read(p, line + size, LINE_BYTES - 1 - size);
+		size += (size_t)wait_and_read(p, line + size, RESUME_LINE - 1 - size);
 		line[size] = '\0';
 		end = strchr(line, '\n');
 	}
@@ -104,12 +103,11 @@ static int read_line(struct port *p, char line[LINE_BYTES])
 	return 0;
 }
 
-int resume_wait(struct port *p, struct arguments *a)
+int resume_take(char *line, struct arguments *a)
 {
-	char line[LINE_BYTES];
 	struct resume r;
 
-	if (read_line(p, line) < 0 || resume_parse(&r, line) < 0) {
+	if (resume_parse(&r, line) < 0) {
 		say("resume", "the host's line makes no sense", NULL);
 		return -1;
 	}
@@ -117,4 +115,14 @@ int resume_wait(struct port *p, struct arguments *a)
 	entropy_renew(r.seed, sizeof(r.seed));
 	memset(r.seed, 0, sizeof(r.seed));
 	return arguments_add(a, r.arguments);
+}
+
+int resume_wait(struct port *p, struct arguments *a)
+{
+	char line[RESUME_LINE];
+
+	/* One that is too long to be ours makes no sense either. */
+	if (read_line(p, line) < 0)
+		*line = '\0';
+	return resume_take(line, a);
 }

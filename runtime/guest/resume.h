@@ -10,6 +10,7 @@
 #include "port.h"
 
 #define RESUME_SEED 32
+#define RESUME_LINE 1024 /* the most bytes of the line, with its end */
 
 /* What the host says: "resume SECONDS.NANOSECONDS HEX64[ ARGUMENT…]". */
 struct resume {
@@ -24,9 +25,12 @@ int resume_parse(struct resume *r, char *line);
 /* Waits for the port where it is still to come. Returns 0, or -1 where there is none. */
 int resume_prepare(struct port *p);
 
-/* Waits for the line, sets the clock, makes this guest's random numbers its own and adds
- * the line's arguments to the command line's. Returns 0, or -1 where the line, or an
+/* Takes the line's word: sets the clock, makes this guest's random numbers its own and
+ * adds the line's arguments to the others. Returns 0, or -1 where the line, or an
  * argument in it, makes no sense. */
+int resume_take(char *line, struct arguments *a);
+
+/* Waits for the line, and takes it. Returns as above. */
 int resume_wait(struct port *p, struct arguments *a);
 
 #endif

@@ -166,6 +166,11 @@ static int is_script(int folder, const char *name)
 	       (s.st_mode & 0111);
 }
 
+void scripts_init(struct scripts *s)
+{
+	watch_init(&s->watch);
+}
+
 int scripts_prepare(struct scripts *s, struct output *o, struct port *p)
 {
 	s->oom_kills = processes_oom_kills();
@@ -186,6 +191,7 @@ void scripts_run(struct scripts *s, const struct manner *m, struct record *r)
 	int found;
 
 	s->manner = m;
+	s->watch.control.manner = m;
 	s->record = r;
 	if (folder < 0) {
 		fail_at_all(r, strerror(errno));
@@ -197,4 +203,9 @@ void scripts_run(struct scripts *s, const struct manner *m, struct record *r)
 	close(folder);
 	if (found < 0 || (!found && !r->ran))
 		fail_at_all(r, found ? strerror(errno) : "no script to run");
+}
+
+void scripts_finish(struct scripts *s)
+{
+	watch_close(&s->watch);
 }

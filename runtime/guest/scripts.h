@@ -9,14 +9,6 @@
 #include "record.h"
 #include "watch.h"
 
-/* What all of them have in common. */
-struct manner {
-	uint64_t time_ms; /* the limit on all of them together; 0: none */
-	const struct user *user;
-	const char *folder;
-	char *const *environment;
-};
-
 struct scripts {
 	const struct manner *manner;
 	struct record *record;
@@ -24,10 +16,16 @@ struct scripts {
 	uint64_t oom_kills; /* before the script that runs */
 };
 
+/* Nothing is ready, and there is nothing to finish. */
+void scripts_init(struct scripts *s);
+
 /* Makes ready what does not depend on the unit. Returns 0, or -1 with errno. */
 int scripts_prepare(struct scripts *s, struct output *o, struct port *p);
 
 /* Runs them until none is left or one fails, and puts all of it into the record. */
 void scripts_run(struct scripts *s, const struct manner *m, struct record *r);
+
+/* Ends what has outlived them and gives back what scripts_prepare() took. */
+void scripts_finish(struct scripts *s);
 
 #endif

@@ -17,7 +17,7 @@
 
 enum { POLL_SIGNALS, POLL_STDOUT, POLL_STDERR, POLL_PROGRESS, POLL_PORT, POLL_COUNT };
 
-static void watched_signals(sigset_t *set)
+void watch_fill_signals(sigset_t *set)
 {
 	sigemptyset(set);
 	sigaddset(set, SIGCHLD);
@@ -30,16 +30,22 @@ void watch_hold_signals(void)
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
-	watched_signals(&set);
+	watch_fill_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void watch_init(struct watch *w)
+{
+	*w = (struct watch){.signals = -1, .progress.fd = -1, .control = CONTROL_NONE};
 }
 
 int watch_open(struct watch *w, struct output *output, struct port *port)
 {
 	sigset_t set;
 
-	*w = (struct watch){.output = output, .port = port};
-	watched_signals(&set);
+	w->output = output;
+	w->port = port;
+	watch_fill_signals(&set);
 	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (w->signals < 0)
 		return -1;
@@ -53,12 +59,18 @@ static void enter(struct watch *w, int phase, unsigned ms)
 	w->phase_ends_ms = clock_now_ms() + ms;
 }
 
+/* Sends a signal to all processes of the scripts. */
+static void signal_all(const struct watch *w, int number)
+{
+	processes_signal(number, (pid_t[]){w->spared, w->control.pid});
+}
+
 /* Asks all processes to end; what does not is killed when the phase ends. */
 static void terminate(struct watch *w)
 {
 	if (w->phase != WATCH_RUNNING)
 		return;
-	processes_signal(SIGTERM);
+	signal_all(w, SIGTERM);
 	enter(w, WATCH_TERMINATING, GRACE_MS);
 }
 
@@ -83,6 +95,7 @@ static void beat(struct watch *w, uint64_t now)
 		return;
 	w->heartbeat_at_ms = now + HEARTBEAT_MS;
 	port_open(w->port);
+	control_look(&w->control);
 	/* One heartbeat that waits says as much as ten. */
 	if (w->port->waiting_size)
 		return;
@@ -104,7 +117,7 @@ static void look_at_time(struct watch *w)
 		enter(w, WATCH_KILLING, GIVE_UP_MS);
 	if (w->phase != WATCH_KILLING)
 		return;
-	processes_signal(SIGKILL);
+	signal_all(w, SIGKILL);
 	w->given_up = now >= w->phase_ends_ms;
 }
 
@@ -178,4 +191,13 @@ void watch_script(struct watch *w)
 	progress_relay(&w->progress, w->port);
 	if (!w->ended)
 		w->ended_at_ms = clock_now_ms();
+}
+
+void watch_close(struct watch *w)
+{
+	control_end(&w->control);
+	progress_close(&w->progress);
+	if (w->signals >= 0)
+		close(w->signals);
+	w->signals = -1;
 }
