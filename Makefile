@@ -89,6 +89,7 @@ COMPILER_SOURCES := \
 	compiler/ext4_super.c \
 	compiler/ext4_xattr.c \
 	compiler/family.c \
+	compiler/floppy.c \
 	compiler/get.c \
 	compiler/get_links.c \
 	compiler/grub.c \
@@ -346,6 +347,7 @@ COMPILER_TESTS := \
 	test_ext2disk \
 	test_ext4 \
 	test_family \
+	test_floppy \
 	test_host_files \
 	test_iso \
 	test_known \

@@ -227,9 +227,12 @@ static const char *last_line(struct buffer *text)
 /* The first line says what is wrong, those below how much. */
 static const char *first_line(struct buffer *text)
 {
-	if (text->size > 0)
-		text->bytes[strcspn(text->bytes, "\n")] = '\0';
-	return text->size > 0 ? text->bytes : "it gave no reason";
+	char *line = text->size > 0 ? text->bytes + strspn(text->bytes, "\n") : NULL;
+
+	if (!line || !*line)
+		return "it gave no reason";
+	line[strcspn(line, "\n")] = '\0';
+	return line;
 }
 
 static int fail_run(

@@ -7,10 +7,10 @@ set -eu
 build="gcc libc6-dev make pkgconf musl-tools zlib1g-dev
 	libarchive-dev libelf-dev libext2fs-dev libfdisk-dev libisofs-dev libjansson-dev liblua5.4-dev
 	libseccomp-dev libssl-dev"
-run="apt debian-archive-keyring grub-common grub-pc-bin mmdebstrap qemu-system-x86 uidmap"
+run="apt debian-archive-keyring grub-common grub-pc-bin mmdebstrap qemu-system-x86 qemu-utils uidmap"
 check="bats bats-assert bats-file bats-support binutils bochs bochs-term bochsbios busybox-static
-	bzip2 clang-format cpio curl e2fsprogs fdisk genisoimage git hmmer hmmer-examples jq libcmocka-dev lua-check
-	munge procps psmisc python3-numpy python3-pandas qemu-utils r-base-core scdoc
+	bzip2 clang-format cpio curl dosfstools e2fsprogs fdisk genisoimage git hmmer hmmer-examples jq libcmocka-dev lua-check
+	mtools munge procps psmisc python3-numpy python3-pandas r-base-core scdoc
 	shellcheck skopeo slurm-client slurmctld slurmd strace time umoci util-linux
 	xfsprogs xorriso xz-utils zip zstd"
 bench="bsdextrautils erofs-utils genext2fs hyperfine jq openssl perl squashfs-tools time"
