@@ -207,6 +207,9 @@ static int write_label(
 	snprintf(text, sizeof(text), "0x%08" PRIx32, id);
 	if (rc == 0)
 		rc = fdisk_set_disklabel_id_from_string(c, text);
+	/* Where partitions begin is the caller's to say: libfdisk has its own idea. */
+	if (rc == 0)
+		fdisk_set_first_lba(c, 1);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = add(c, &list[i]);
 	if (rc == 0)
@@ -221,9 +224,6 @@ int partitions_write(int fd, const char *name, const struct partition *list, siz
 	struct fdisk_context *c = fdisk_new_context();
 	int rc = c ? fdisk_disable_dialogs(c, 1) : -ENOMEM;
 
-	/* Where partitions begin is the caller's to say, not the topology's. */
-	if (rc == 0)
-		rc = fdisk_save_user_grain(c, SECTOR);
 	if (rc == 0)
 		rc = fdisk_assign_device_by_fd(c, fd, name, 0);
 	if (rc == 0) {

@@ -201,6 +201,7 @@ static void test_sector_63(void **state)
 
 	give(&g, s);
 	g.bootable.first_sector = 63;
+	g.bootable.output_size_bytes = 16 * MIB;
 	make(s, &g, "disk.img", &w);
 	check_disk(s, "disk.img", 2);
 	read_bytes(s, "disk.img", 63 * 512 + 1024 + 0x78, label, sizeof(label));
