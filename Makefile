@@ -175,8 +175,11 @@ HOST_SOURCES := \
 	runtime/host/clock.c \
 	runtime/host/cmd_collect.c \
 	runtime/host/cmd_doctor.c \
+	runtime/host/cmd_exec.c \
+	runtime/host/cmd_get.c \
 	runtime/host/cmd_logs.c \
 	runtime/host/cmd_ls.c \
+	runtime/host/cmd_put.c \
 	runtime/host/cmd_run.c \
 	runtime/host/cmd_status.c \
 	runtime/host/cmd_submit.c \
@@ -185,6 +188,7 @@ HOST_SOURCES := \
 	runtime/host/command.c \
 	runtime/host/condor.c \
 	runtime/host/console.c \
+	runtime/host/control.c \
 	runtime/host/extract.c \
 	runtime/host/host.c \
 	runtime/host/image.c \
@@ -203,10 +207,12 @@ HOST_SOURCES := \
 	runtime/host/progress.c \
 	runtime/host/qemu.c \
 	runtime/host/qmp.c \
+	runtime/host/receive.c \
 	runtime/host/record.c \
 	runtime/host/relay.c \
 	runtime/host/results.c \
 	runtime/host/room.c \
+	runtime/host/send.c \
 	runtime/host/slurm.c \
 	runtime/host/slurm_ask.c \
 	runtime/host/slurm_command.c \

@@ -27,7 +27,7 @@ struct command {
 };
 
 extern const struct command cmd_run, cmd_submit, cmd_status, cmd_logs, cmd_collect,
-	cmd_unpack, cmd_ls, cmd_verify, cmd_doctor;
+	cmd_exec, cmd_put, cmd_get, cmd_unpack, cmd_ls, cmd_verify, cmd_doctor;
 
 /* What an unknown option makes of a command: EXIT_USAGE, and the line to d. `argv` as
  * getopt_long() left it. */

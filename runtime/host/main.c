@@ -19,7 +19,8 @@
 #include "runtime/unit.h"
 
 static const struct command *const commands[] = {&cmd_run, &cmd_submit, &cmd_status,
-	&cmd_logs, &cmd_collect, &cmd_unpack, &cmd_ls, &cmd_verify, &cmd_doctor};
+	&cmd_logs, &cmd_collect, &cmd_exec, &cmd_put, &cmd_get, &cmd_unpack, &cmd_ls,
+	&cmd_verify, &cmd_doctor};
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 
