@@ -129,6 +129,7 @@ COMPILER_SOURCES := \
 	compiler/put.c \
 	compiler/put_data.c \
 	compiler/put_inode.c \
+	compiler/rawcopy.c \
 	compiler/reasons.c \
 	compiler/recipe.c \
 	compiler/record.c \
@@ -138,6 +139,7 @@ COMPILER_SOURCES := \
 	compiler/scan.c \
 	compiler/script.c \
 	compiler/seed.c \
+	compiler/single.c \
 	compiler/site.c \
 	compiler/source.c \
 	compiler/store.c \
@@ -163,6 +165,7 @@ EMBEDDED := \
 	lua/sweep.lua \
 	lua/text.lua \
 	lua/where.lua \
+	compiler/autorun.sh.in \
 	compiler/run.sh.in \
 	compiler/seed.sh.in \
 	compiler/seed.yaml.in

@@ -16,6 +16,7 @@
 	each(sweep, "lua/sweep.lua", "sweep.lua") \
 	each(text, "lua/text.lua", "text.lua") \
 	each(where, "lua/where.lua", "where.lua") \
+	each(autorun_sh, "compiler/autorun.sh.in", "autorun.sh.in") \
 	each(run_sh, "compiler/run.sh.in", "run.sh.in") \
 	each(seed_sh, "compiler/seed.sh.in", "seed.sh.in") \
 	each(seed_yaml, "compiler/seed.yaml.in", "seed.yaml.in")
