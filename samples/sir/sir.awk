@@ -10,7 +10,7 @@
 BEGIN {
 	FS = ","
 	population = 763
-	steps = 50 # a day, of the classical Runge-Kutta method
+	steps = 10 # a day, of the classical Runge-Kutta method
 	print "day,cases,model"
 }
 
