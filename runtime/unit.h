@@ -56,6 +56,7 @@
 #define WU_ARG_PROBE                                                                     \
 	"wu.probe=1"		/* print WU_PROBE_ANSWER on the console, reboot at once */
 #define WU_ARG_WARM "wu.warm=1" /* after `ready`, wait for the host's `resume` */
+#define WU_ARG_OFF "wu.off=1"	/* end by switching the machine off, not by a reboot */
 #define WU_ARG_NEXT                                                                      \
 	"wu.next=1" /* in `resume`: after `done`, wait for another one, no reboot */
 #define WU_PROBE_ANSWER "wuguest: probe ok"

@@ -24,6 +24,8 @@ static int parse_word(struct arguments *a, const char *word)
 		a->warm = 1;
 	} else if (!strcmp(word, WU_ARG_NEXT)) {
 		a->next = 1;
+	} else if (!strcmp(word, WU_ARG_OFF)) {
+		a->off = 1;
 	} else if ((value = value_of(word, WU_ARG_TIME))) {
 		return text_parse_number(value, &a->time_ms);
 	} else if ((value = value_of(word, WU_ARG_USER))) {

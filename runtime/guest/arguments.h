@@ -11,6 +11,7 @@ struct arguments {
 	int probe;
 	int warm; /* wait until the host says `resume` */
 	int next; /* wait for another instance after this one */
+	int off;  /* the machine is switched off in the end */
 };
 
 /* Reads a command line, which is taken apart; of an argument given twice the last counts.

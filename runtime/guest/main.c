@@ -163,5 +163,7 @@ int main(int argc, char **argv)
 		return serve(&a, arguments_are_good, o.dropped, &o.user);
 	instance_run(&a, arguments_are_good);
 	instance_leave(&a);
+	if (a.arguments.off)
+		power_off();
 	power_reboot();
 }

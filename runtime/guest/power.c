@@ -8,12 +8,22 @@
 
 #include "say.h"
 
-void power_reboot(void)
+static void __attribute__((noreturn)) end(int how, const char *name)
 {
 	sync();
-	reboot(RB_AUTOBOOT);
-	say("reboot", strerror(errno), NULL);
+	reboot(how);
+	say(name, strerror(errno), NULL);
 	/* PID 1 must never exit. */
 	for (;;)
 		pause();
+}
+
+void power_reboot(void)
+{
+	end(RB_AUTOBOOT, "reboot");
+}
+
+void power_off(void)
+{
+	end(RB_POWER_OFF, "power off");
 }

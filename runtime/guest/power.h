@@ -6,4 +6,7 @@
 /* Syncs and reboots; QEMU runs with -no-reboot, so this ends it. */
 void power_reboot(void) __attribute__((noreturn));
 
+/* Syncs and switches the machine off; where it has no such switch, it halts. */
+void power_off(void) __attribute__((noreturn));
+
 #endif

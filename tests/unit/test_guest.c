@@ -97,7 +97,7 @@ static void numbers_are_written_and_read(void **state)
 static void the_command_line_gives_arguments(void **state)
 {
 	char good[] = "console=ttyS0 wu.time_ms=5 wu.user=root wu.time_ms=700 quiet\n";
-	char probe[] = "wu.probe=1", bad_time[] = "wu.time_ms=1m",
+	char probe[] = "wu.probe=1", off[] = "wu.off=1", bad_time[] = "wu.time_ms=1m",
 	     bad_user[] = "wu.user=me", user[] = "wu.user=root wu.user=user";
 	struct arguments a;
 	(void)state;
@@ -105,7 +105,9 @@ static void the_command_line_gives_arguments(void **state)
 	assert_int_equal(arguments_parse(&a, good), 0);
 	assert_true(a.time_ms == 700 && a.user == AS_ROOT && !a.probe);
 	assert_int_equal(arguments_parse(&a, probe), 0);
-	assert_true(!a.time_ms && a.user == AS_BASE && a.probe);
+	assert_true(!a.time_ms && a.user == AS_BASE && a.probe && !a.off);
+	assert_int_equal(arguments_parse(&a, off), 0);
+	assert_true(a.off);
 	assert_int_equal(arguments_parse(&a, user), 0);
 	assert_true(a.user == AS_USER);
 	assert_int_equal(arguments_parse(&a, bad_time), -1);
