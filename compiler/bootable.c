@@ -85,11 +85,20 @@ static int add_base_file(struct making *m, const char *name, char **bytes, struc
 	return 0;
 }
 
+/* Machines differ in what they do at a reboot; switched off, all are at their end. */
+static int make_config(struct making *m, struct diag *d)
+{
+	char *append = memory_printf("%s " WU_ARG_OFF, m->b->append);
+	int rc = grub_render_config(&m->config, append, d);
+
+	free(append);
+	return rc;
+}
+
 static int add_boot(struct making *m, struct diag *d)
 {
 	if (add_base_file(m, WU_KERNEL, &m->kernel, d) < 0 ||
-		add_base_file(m, WU_INITRD, &m->initrd, d) < 0 ||
-		grub_render_config(&m->config, m->b->append, d) < 0)
+		add_base_file(m, WU_INITRD, &m->initrd, d) < 0 || make_config(m, d) < 0)
 		return -1;
 	return grub_place(&m->grub, m->b->tree, &m->config, d);
 }

@@ -24,7 +24,8 @@
 struct bootable {
 	struct tree *tree; /* the app disk's, finished; has no "boot" */
 	const struct base *base;
-	const char *append;	    /* the kernel's command line, wu. arguments too */
+	const char *append; /* the kernel's command line, with the wu. arguments that the
+			       unit gives; at the end it switches the machine off */
 	uint64_t app_size_bytes;    /* of the first partition; 0: as small as holds it */
 	uint64_t output_size_bytes; /* of the second */
 	uint64_t first_sector;	    /* of the first; 0: BOOTABLE_FIRST_SECTOR */

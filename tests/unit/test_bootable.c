@@ -162,8 +162,8 @@ static void test_disk(void **state)
 	assert_int_equal(st.st_size % (16 * 63 * 512), 0);
 	scratch_must_run(s, &output, "debugfs", "-R", "cat /boot/grub/grub.cfg",
 		"disk.img?offset=1048576");
-	assert_non_null(
-		strstr(output.bytes, "\tlinux /boot/kernel 'console=ttyS0' 'quiet'\n"));
+	assert_non_null(strstr(output.bytes,
+		"\tlinux /boot/kernel 'console=ttyS0' 'quiet' 'wu.off=1'\n"));
 	buffer_clear(&output);
 	tree_clear(&g.tree);
 }
