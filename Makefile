@@ -57,6 +57,7 @@ COMPILER_SOURCES := \
 	compiler/cmd_inspect.c \
 	compiler/cmd_ls.c \
 	compiler/cmd_put.c \
+	compiler/cmd_wrap.c \
 	compiler/control.c \
 	compiler/cpio.c \
 	compiler/debian.c \

@@ -17,6 +17,7 @@ int command_image(int argc, char **argv, struct diag *d);
 int command_put(int argc, char **argv, struct diag *d);
 int command_get(int argc, char **argv, struct diag *d);
 int command_ls(int argc, char **argv, struct diag *d);
+int command_wrap(int argc, char **argv, struct diag *d);
 int command_base(int argc, char **argv, struct diag *d);
 
 #endif

@@ -18,20 +18,20 @@
  * file-posix.c). */
 #define QEMU_WRITES_BYTE 101
 
-/* "disk.img:2"; a name that ends in a colon and digits is written "x:1:0". */
-static int parse(struct diskimage *m, const char *spec, int *number, struct diag *d)
+int diskimage_split(
+	const char *spec, struct arena *a, const char **path, int *number, struct diag *d)
 {
 	const char *colon = strrchr(spec, ':');
 	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
 
 	*number = PARTITION_ANY;
-	m->path = m->name = arena_strdup(&m->arena, spec);
+	*path = arena_strdup(a, spec);
 	if (!digits || colon[1 + digits])
 		return 0;
-	m->path = arena_memdup(&m->arena, spec, (size_t)(colon - spec));
+	*path = arena_memdup(a, spec, (size_t)(colon - spec));
 	if (digits > 4)
 		return diag_fail(d, "%s: expected the number of a partition, found %s",
-			m->path, colon + 1);
+			*path, colon + 1);
 	*number = atoi(colon + 1);
 	return 0;
 }
@@ -103,8 +103,9 @@ int diskimage_open(struct diskimage *m, const char *spec, int writable, struct d
 	int number, flags = writable ? O_RDWR : O_RDONLY;
 
 	*m = (struct diskimage){.fd = -1};
-	if (parse(m, spec, &number, d) < 0)
+	if (diskimage_split(spec, &m->arena, &m->path, &number, d) < 0)
 		return -1;
+	m->name = m->path;
 	/* O_NONBLOCK: a fifo must not stop us. */
 	m->fd = open(m->path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (m->fd < 0)

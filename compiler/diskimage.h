@@ -23,6 +23,11 @@ struct diskimage {
 int diskimage_open(struct diskimage *m, const char *spec, int writable, struct diag *d);
 void diskimage_close(struct diskimage *m);
 
+/* "disk.img:2" -> its path, in the arena, and the number, or PARTITION_ANY; a name that
+ * ends in a colon and digits is written "x:1:0". 0 or -1. */
+int diskimage_split(const char *spec, struct arena *a, const char **path, int *number,
+	struct diag *d);
+
 /* Locks an image of any format that is open, as QEMU and we do. Fails at once where
  * another program has it. The lock goes with the descriptor. 0 or -1. */
 int diskimage_lock(int fd, const char *path, int writable, struct diag *d);

@@ -24,6 +24,7 @@ static const struct {
 	{"put", command_put, "put files into a disk image that there is"},
 	{"get", command_get, "take files out of a disk image"},
 	{"ls", command_ls, "list the files of a disk image"},
+	{"wrap", command_wrap, "make a unit of a disk image and an application"},
 	{"base", command_base, "build, list and locate bases"},
 };
 
