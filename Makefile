@@ -152,6 +152,7 @@ COMPILER_SOURCES := \
 	compiler/tree_list.c \
 	compiler/tree_reach.c \
 	compiler/unit.c \
+	compiler/unit_disk.c \
 	compiler/unit_make.c
 
 # What compiler/embed.c carries inside the binary.

@@ -223,6 +223,8 @@ static int build_unit(
 	int rc = chain_load(&chain, &plan->base, plan->recipe_path, &a->common.recipe, d);
 
 	if (rc == 0)
+		rc = unit_check_layout(plan, chain_is_disk(&chain), d);
+	if (rc == 0)
 		rc = chain_check_command(&chain, plan, d);
 	if (rc == 0)
 		rc = make_base(a, &chain, &base, d);

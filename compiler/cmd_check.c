@@ -10,6 +10,7 @@
 #include "recipe.h"
 #include "scan.h"
 #include "stream.h"
+#include "unit.h"
 
 static const char help[] =
 	"usage: wuc check RECIPE [--set NAME=VALUE] [--only NAME=VALUE] [--allow DIR] [-q]\n"
@@ -93,6 +94,7 @@ static int check_unit(struct check_arguments *a, const struct plan *p, struct di
 	int rc = check_files(a, p, &totals, d);
 
 	if (chain_load(&chain, &p->base, p->recipe_path, &a->common.recipe, d) < 0 ||
+		unit_check_layout(p, chain_is_disk(&chain), d) < 0 ||
 		chain_check_command(&chain, p, d) < 0 || check_chain(a, &chain, d) < 0)
 		rc = -1;
 	chain_clear(&chain);

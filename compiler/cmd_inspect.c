@@ -42,6 +42,24 @@ static void print_field(FILE *out, const char *name, const char *value)
 		fprintf(out, "%-12s %s\n", name, value);
 }
 
+/* What the firmware boots, where it is not QEMU that starts a kernel. */
+static void print_disk(FILE *out, const json_t *root)
+{
+	const json_t *disk = json_object_get(root, "disk");
+	const json_t *output = json_object_get(disk, "output");
+
+	if (!disk)
+		return;
+	fprintf(out, "%-12s %s, %s%s%s", "boots", text_at(disk, "file"),
+		text_at(disk, "format"),
+		json_is_true(json_object_get(root, "seed")) ? ", with a seed" : "",
+		json_is_true(json_object_get(root, "floppy")) ? ", with a floppy" : "");
+	if (output)
+		fprintf(out, ", output in %s at byte %lld", text_at(output, "folder"),
+			whole_at(output, "offset"));
+	fputc('\n', out);
+}
+
 static void print_head(FILE *out, const json_t *root)
 {
 	const json_t *machine = json_object_get(root, "machine");
@@ -55,6 +73,9 @@ static void print_head(FILE *out, const json_t *root)
 	print_field(out, "licence", text_at(root, "licence"));
 	fprintf(out, "%-12s %s %.12s\n", "base", text_at(base, "name"),
 		text_at(base, "digest"));
+	print_field(out, "layout", text_at(root, "layout"));
+	print_disk(out, root);
+	print_field(out, "results", text_at(root, "results"));
 	fprintf(out, "%-12s %lld CPU%s, %s, %s%s, network %s, scripts run as %s\n",
 		"machine", whole_at(machine, "cpus"),
 		whole_at(machine, "cpus") == 1 ? "" : "s",
@@ -132,7 +153,7 @@ static void describe(FILE *out, const json_t *root, int dirfd, int all)
 	print_head(out, root);
 	fputs("files\n", out);
 	print_files(out, root);
-	fputs("on the app disk\n", out);
+	fputs(text_at(root, "layout")[0] ? "on the disk\n" : "on the app disk\n", out);
 	print_listing(out, dirfd, all);
 	instances = json_array_size(json_object_get(root, "instances"));
 	fprintf(out, "%zu instance%s\n", instances, instances == 1 ? "" : "s");

@@ -84,6 +84,47 @@ static void add_output(struct buffer *b, const struct output *o)
 	buffer_add_text(b, "},\n");
 }
 
+static void add_layout(struct buffer *b, const struct manifest *m)
+{
+	static const char *const names[] = {[LAYOUT_DISKS] = NULL,
+		[LAYOUT_SINGLE] = WU_LAYOUT_SINGLE,
+		[LAYOUT_BOOTABLE] = WU_LAYOUT_BOOTABLE};
+
+	add_text(b, "  ", "layout", names[m->plan->layout]);
+}
+
+/* On one line: run.sh finds it there. */
+static void add_disk(struct buffer *b, const struct manifest *m)
+{
+	const struct whole_disk *w = m->whole;
+
+	if (!w && !m->base->disk)
+		return;
+	buffer_printf(b, "  \"disk\": {\"file\": \"%s\", \"format\": \"%s\"",
+		w ? WU_DISK_IMAGE : WU_BASE_FOLDER "/" WU_DISK_IMAGE,
+		w ? "raw" : m->base->disk->format);
+	if (m->loader[0])
+		buffer_printf(b, ", \"loader\": \"%s\"", m->loader);
+	if (w) {
+		buffer_printf(b,
+			", \"output\": {\"offset\": %" PRIu64 ", \"size\": %" PRIu64
+			", \"folder\": ",
+			w->output_offset, w->output_bytes);
+		params_add_json_string(b, w->output_folder);
+		buffer_add_text(b, "}");
+	}
+	buffer_add_text(b, "},\n");
+}
+
+static void add_drives(struct buffer *b, const struct manifest *m)
+{
+	for (size_t i = 0; i < m->artifact_count; i++)
+		if (strcmp(m->artifacts[i].path, WU_BASE_FOLDER "/" WU_SEED_IMAGE) == 0)
+			buffer_add_text(b, "  \"seed\": true,\n");
+	if (m->floppies)
+		buffer_add_text(b, "  \"floppy\": true,\n");
+}
+
 static void add_scripts(struct buffer *b, const struct plan *p)
 {
 	buffer_add_text(b, "  \"scripts\": [");
@@ -117,9 +158,14 @@ static void add_instances(struct buffer *b, const struct manifest *m)
 	for (size_t i = 0; i < s->instance_count; i++) {
 		buffer_printf(b, "    {\"id\": \"%s\", \"params\": ", s->instances[i].id);
 		params_add_canonical(b, s, s->instances[i].values);
-		buffer_printf(b, ", \"size\": %" PRIu64 ", \"sha256\": \"%s\"}%s\n",
-			m->isos[i].size_bytes, m->isos[i].sha256,
-			i + 1 < s->instance_count ? "," : "");
+		buffer_printf(b, ", \"size\": %" PRIu64 ", \"sha256\": \"%s\"",
+			m->isos[i].size_bytes, m->isos[i].sha256);
+		if (m->floppies)
+			buffer_printf(b,
+				", \"floppy\": {\"size\": %" PRIu64
+				", \"sha256\": \"%s\"}",
+				m->floppies[i].size_bytes, m->floppies[i].sha256);
+		buffer_add_text(b, i + 1 < s->instance_count ? "},\n" : "}\n");
 	}
 	buffer_add_text(b, "  ]\n");
 }
@@ -128,12 +174,17 @@ void manifest_render(const struct manifest *m, struct buffer *b)
 {
 	buffer_add_text(b, "{\n");
 	add_head(b, m);
+	add_layout(b, m);
+	add_disk(b, m);
+	add_drives(b, m);
 	add_machine(b, m);
 	add_output(b, &m->plan->output);
+	add_text(b, "  ", "results", m->plan->results);
 	add_scripts(b, m->plan);
 	add_files(b, m);
 	add_list(b, "parameters", m->plan->sweep.names, m->plan->sweep.name_count);
 	add_text(b, "  ", "iso_key", m->iso_key);
+	add_text(b, "  ", "floppy_key", m->floppies ? m->floppy_key : NULL);
 	add_instances(b, m);
 	buffer_add_text(b, "}\n");
 }
@@ -206,6 +257,11 @@ int old_unit_artifact(const struct old_unit *o, const char *path, struct artifac
 int old_unit_iso(const struct old_unit *o, const char *id, struct artifact *a)
 {
 	return read_artifact(json_object_get(o->isos, id), a);
+}
+
+int old_unit_floppy(const struct old_unit *o, const char *id, struct artifact *a)
+{
+	return read_artifact(json_object_get(json_object_get(o->isos, id), "floppy"), a);
 }
 
 const char *old_unit_text(const struct old_unit *o, const char *section, const char *key)

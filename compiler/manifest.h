@@ -11,6 +11,7 @@
 #include "common/digest.h"
 #include "common/memory.h"
 #include "plan.h"
+#include "whole_disk.h"
 
 /* What unit.json says of one file. */
 struct artifact {
@@ -27,8 +28,11 @@ struct manifest {
 	const struct base *base;
 	const struct artifact *artifacts; /* sorted by path */
 	size_t artifact_count;
-	char iso_key[DIGEST_HEX];
-	const struct artifact *isos; /* one an instance, in the sweep's order */
+	char iso_key[DIGEST_HEX], floppy_key[DIGEST_HEX];
+	char loader[DIGEST_HEX];	 /* of a disk that boots by itself; "" */
+	const struct artifact *isos;	 /* one an instance, in the sweep's order */
+	const struct artifact *floppies; /* the same, or NULL */
+	const struct whole_disk *whole;	 /* the one disk, or NULL */
 };
 
 /* Appends the text of unit.json. */
@@ -44,9 +48,11 @@ struct old_unit {
 void old_unit_read(struct old_unit *o, int dirfd);
 void old_unit_clear(struct old_unit *o);
 
-/* The entry of a file, or of an instance's CD, filled in. 1 where the old unit has it. */
+/* The entry of a file, or of an instance's CD or floppy, filled in. 1 where the old unit
+ * has it. */
 int old_unit_artifact(const struct old_unit *o, const char *path, struct artifact *a);
 int old_unit_iso(const struct old_unit *o, const char *id, struct artifact *a);
+int old_unit_floppy(const struct old_unit *o, const char *id, struct artifact *a);
 /* A text of the manifest's top, or of an object in it ("base", "digest"); "" for none. */
 const char *old_unit_text(const struct old_unit *o, const char *section, const char *key);
 

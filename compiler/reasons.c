@@ -42,11 +42,11 @@ static int next_entry(const char **text, struct entry *e)
 	return 0;
 }
 
-static void add_entry(struct buffer *b, const struct entry *e, const char *what)
+static void add_entry(
+	struct buffer *b, const char *disk, const struct entry *e, const char *what)
 {
 	/* "./app/sir.awk" is /app/sir.awk in the guest. */
-	buffer_printf(b, "%s: %.*s %s\n", WU_APP_IMAGE, (int)e->path_size - 1,
-		e->line + 1, what);
+	buffer_printf(b, "%s: %.*s %s\n", disk, (int)e->path_size - 1, e->line + 1, what);
 }
 
 static int compare_paths(const struct entry *x, const struct entry *y)
@@ -84,7 +84,7 @@ static struct entry *read_entries(const char *text, size_t *count)
 
 /* Merges the two sorted listings and names what only one has or what differs. */
 static size_t compare_listings(
-	struct buffer *b, const char *old_text, const char *new_text)
+	struct buffer *b, const char *disk, const char *old_text, const char *new_text)
 {
 	size_t olds, news, i = 0, k = 0, before = b->size;
 	struct entry *old = read_entries(old_text, &olds);
@@ -96,13 +96,13 @@ static size_t compare_listings(
 					: compare_paths(&old[i], &new[k]);
 
 		if (order < 0) {
-			add_entry(b, &old[i++], "is gone");
+			add_entry(b, disk, &old[i++], "is gone");
 		} else if (order > 0) {
-			add_entry(b, &new[k++], "is new");
+			add_entry(b, disk, &new[k++], "is new");
 		} else {
 			if (old[i].size != new[k].size ||
 				memcmp(old[i].line, new[k].line, old[i].size) != 0)
-				add_entry(b, &new[k], "changed");
+				add_entry(b, disk, &new[k], "changed");
 			i++;
 			k++;
 		}
@@ -148,24 +148,25 @@ static void add_output(
 	buffer_printf(b, "%s: %s\n", WU_OUTPUT_IMAGE, why);
 }
 
-static void add_app(
-	struct buffer *b, const struct reasons_input *in, const struct artifact *old_app)
+/* The disk that has the application; new_bytes: what the recipe says of its size. */
+static void add_listed(struct buffer *b, const struct reasons_input *in, const char *disk,
+	const struct artifact *old_disk, uint64_t new_bytes)
 {
-	int whole = is_whole(in, WU_APP_IMAGE, old_app);
+	int whole = is_whole(in, disk, old_disk);
 	struct diag ignored = {0};
 	size_t size;
 	char *old = file_read(
 		in->old_fd, WU_APP_LISTING, LISTING_LIMIT_BYTES, &size, &ignored);
 
 	if (!whole)
-		buffer_printf(b, "%s: it is missing or damaged\n", WU_APP_IMAGE);
+		buffer_printf(b, "%s: it is missing or damaged\n", disk);
 	if (!old)
-		buffer_printf(b, "%s: the old unit has no listing of it\n", WU_APP_IMAGE);
+		buffer_printf(b, "%s: the old unit has no listing of it\n", disk);
 	else if (!has_old_epoch(in)) /* every line of the listing has it */
-		buffer_printf(b, "%s: the time stamp changed\n", WU_APP_IMAGE);
-	else if (!compare_listings(b, old, in->listing->bytes) && whole)
-		buffer_printf(b, "%s: %s\n", WU_APP_IMAGE,
-			disk_change(old_app->size_bytes, in->plan->app_size_bytes));
+		buffer_printf(b, "%s: the time stamp changed\n", disk);
+	else if (!compare_listings(b, disk, old, in->listing->bytes) && whole)
+		buffer_printf(b, "%s: %s\n", disk,
+			disk_change(old_disk->size_bytes, new_bytes));
 	free(old);
 	diag_clear(&ignored);
 }
@@ -181,6 +182,18 @@ static void add_base(struct buffer *b, const struct reasons_input *in, const cha
 			in->base->name, old, in->base->digest);
 }
 
+/* A disk with everything in it: the base counts, too. */
+static void add_disk(
+	struct buffer *b, const struct reasons_input *in, const struct artifact *old)
+{
+	const char *digest = old_unit_text(in->old, "base", "digest");
+
+	if (strcmp(digest, in->base->digest) != 0)
+		add_base(b, in, WU_DISK_IMAGE);
+	else
+		add_listed(b, in, WU_DISK_IMAGE, old, 0);
+}
+
 void reasons_add_part(
 	struct buffer *b, const struct reasons_input *in, const struct artifact *part)
 {
@@ -192,7 +205,9 @@ void reasons_add_part(
 	else if (!old_unit_artifact(in->old, path, &old))
 		buffer_printf(b, "%s: the old unit has none\n", path);
 	else if (strcmp(path, WU_APP_IMAGE) == 0)
-		add_app(b, in, &old);
+		add_listed(b, in, path, &old, in->plan->app_size_bytes);
+	else if (strcmp(path, WU_DISK_IMAGE) == 0)
+		add_disk(b, in, &old);
 	else if (strncmp(path, WU_BASE_FOLDER "/", strlen(WU_BASE_FOLDER) + 1) == 0)
 		add_base(b, in, path);
 	else if (strcmp(path, WU_RUN_SCRIPT) == 0)
@@ -234,4 +249,29 @@ void reasons_add_isos(struct buffer *b, const struct reasons_input *in, const ch
 	else
 		add_count(b, again, "CD is missing or damaged",
 			"CDs are missing or damaged");
+}
+
+void reasons_add_floppies(struct buffer *b, const struct reasons_input *in,
+	const char *kept, const char *floppy_key)
+{
+	const struct sweep *s = &in->plan->sweep;
+	size_t fresh = 0, again = 0;
+
+	for (size_t i = 0; i < s->instance_count; i++) {
+		struct artifact old;
+
+		if (kept[i] || !old_unit_iso(in->old, s->instances[i].id, &old))
+			continue;
+		if (old_unit_floppy(in->old, s->instances[i].id, &old))
+			again++;
+		else
+			fresh++;
+	}
+	add_count(b, fresh, "floppy is new", "floppies are new");
+	if (strcmp(old_unit_text(in->old, NULL, "floppy_key"), floppy_key) != 0)
+		add_count(b, again, "floppy has another time stamp",
+			"floppies have another time stamp");
+	else
+		add_count(b, again, "floppy is missing or damaged",
+			"floppies are missing or damaged");
 }

@@ -13,7 +13,7 @@ struct reasons_input {
 	const struct base *base;
 	const struct old_unit *old;
 	int old_fd;		      /* the old unit's folder, or -1 */
-	const struct buffer *listing; /* the new app disk's mtree text */
+	const struct buffer *listing; /* of what is placed: the new mtree text */
 };
 
 /* The causes of one file's making. */
@@ -22,5 +22,9 @@ void reasons_add_part(
 /* How many CDs are new, gone, or to be made again; nothing where all are kept. */
 void reasons_add_isos(struct buffer *b, const struct reasons_input *in, const char *kept,
 	const char *iso_key);
+
+/* The same of floppies, but for those of instances that are new or gone. */
+void reasons_add_floppies(struct buffer *b, const struct reasons_input *in,
+	const char *kept, const char *floppy_key);
 
 #endif

@@ -4,13 +4,12 @@
 #ifndef COMPILER_SCRIPT_H
 #define COMPILER_SCRIPT_H
 
+#include "base.h"
 #include "common/memory.h"
 #include "plan.h"
 
-/* Appends the script's text. append is the base's kernel command line; has_root says
- * whether the base has a root disk. */
-void script_render(
-	struct buffer *b, const struct plan *p, const char *append, int has_root);
+/* Appends the script's text. */
+void script_render(struct buffer *b, const struct plan *p, const struct base *base);
 /* Appends NAME='value', quoted for a shell. */
 void script_add_setting(struct buffer *b, const char *name, const char *value);
 /* Appends a launching script that becomes the program that the words call. */

@@ -18,6 +18,8 @@
 #include "tree.h"
 #include "whole_disk.h"
 
+#define SINGLE_WRITER_VERSION 1 /* raise it with any change of the bytes written */
+
 struct single {
 	const char *image;  /* the base's disk: an absolute path */
 	const char *name;   /* what messages call it */

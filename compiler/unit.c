@@ -10,6 +10,7 @@
 
 #include "common/file.h"
 #include "ext4.h"
+#include "floppy.h"
 #include "iso.h"
 #include "listing.h"
 #include "params.h"
@@ -17,6 +18,7 @@
 #include "reasons.h"
 #include "runtime/unit.h"
 #include "script.h"
+#include "single.h"
 #include "unit_build.h"
 
 /* The files of the app disk. */
@@ -46,6 +48,8 @@ static int scan_app(struct build *b, struct diag *d)
 			    strlen(p->scripts[i].text), 0755, NULL, d))
 			rc = -1;
 	}
+	if (p->layout == LAYOUT_SINGLE && single_add(&b->tree, p, d) < 0)
+		rc = -1;
 	tree_finish(&b->tree);
 	return rc;
 }
@@ -61,21 +65,29 @@ static void set_key(char key[DIGEST_HEX], const char *what, int version,
 	free(text);
 }
 
-static struct part *add_part(struct build *b, const char *path)
+static struct part *add_part(struct build *b, enum role role, const char *path)
 {
 	struct part *p = &b->parts[b->part_count++];
 
+	p->role = role;
 	snprintf(p->artifact.path, sizeof(p->artifact.path), "%s", path);
 	return p;
 }
 
 static void add_text_part(struct build *b, const char *path, const struct buffer *text)
 {
-	struct part *p = add_part(b, path);
+	struct part *p = add_part(b, ROLE_SCRIPT, path);
 
 	p->text = text;
 	p->artifact.size_bytes = text->size;
 	digest_of_bytes(text->bytes, text->size, p->artifact.sha256);
+}
+
+/* One disk has all that it needs but the CD that brings what starts it. */
+static int needs_base_file(const struct build *b, const char *name)
+{
+	return b->plan->layout == LAYOUT_DISKS ||
+	       (b->plan->layout == LAYOUT_SINGLE && strcmp(name, WU_SEED_IMAGE) == 0);
 }
 
 /* What the base is made of, from its own description in the store. */
@@ -85,10 +97,13 @@ static int add_base_parts(struct build *b, struct diag *d)
 		const struct base_file *f = &b->base->files[i];
 		struct part *p;
 
+		if (!needs_base_file(b, f->name))
+			continue;
 		if (b->part_count == MOST_PARTS)
 			return diag_fail(
 				d, "%s: more files than a base has", b->base->folder);
-		p = add_part(b, arena_printf(&b->arena, WU_BASE_FOLDER "/%s", f->name));
+		p = add_part(b, ROLE_BASE,
+			arena_printf(&b->arena, WU_BASE_FOLDER "/%s", f->name));
 		p->from = f->name;
 		p->artifact.size_bytes = f->size_bytes;
 		memcpy(p->artifact.sha256, f->sha256, DIGEST_HEX);
@@ -96,22 +111,36 @@ static int add_base_parts(struct build *b, struct diag *d)
 	return 0;
 }
 
-static int has_root_disk(const struct base *base)
+int unit_describe(struct build *b, struct diag *d)
 {
-	for (size_t i = 0; i < base->file_count; i++)
-		if (strcmp(base->files[i].name, WU_ROOT_IMAGE) == 0)
-			return 1;
+	struct artifact *listing = &b->listing->artifact;
+
+	listing_describe(&b->tree, listing);
+	if (b->plan->layout != LAYOUT_DISKS)
+		return unit_describe_disk(b, d);
+	set_key(b->disk->artifact.key, "ext4", EXT4_WRITER_VERSION, WU_APP_LABEL,
+		b->plan->app_size_bytes, b->plan->epoch, listing->sha256);
 	return 0;
 }
 
-/* The app disk's listing decides its bytes. */
-void unit_describe_app(struct build *b)
+static int plan_disks(struct build *b, struct diag *d)
 {
-	struct artifact *listing = &b->parts[LISTING].artifact;
+	const struct plan *p = b->plan;
+	struct part *output;
 
-	listing_describe(&b->tree, listing);
-	set_key(b->parts[APP].artifact.key, "ext4", EXT4_WRITER_VERSION, WU_APP_LABEL,
-		b->plan->app_size_bytes, b->plan->epoch, listing->sha256);
+	if (p->layout == LAYOUT_DISKS)
+		b->disk = add_part(b, ROLE_APP, WU_APP_IMAGE);
+	else
+		b->disk = add_part(b, ROLE_DISK, WU_DISK_IMAGE);
+	b->listing = add_part(b, ROLE_LISTING, WU_APP_LISTING);
+	if (unit_describe(b, d) < 0)
+		return -1;
+	if (p->layout != LAYOUT_DISKS)
+		return 0;
+	output = add_part(b, ROLE_OUTPUT, WU_OUTPUT_IMAGE);
+	set_key(output->artifact.key, "ext4", EXT4_WRITER_VERSION, WU_OUTPUT_LABEL,
+		p->output.size_bytes, p->epoch, "");
+	return 0;
 }
 
 /* Everything that the unit will be, but for the bytes of the images. */
@@ -119,14 +148,13 @@ static int plan_parts(struct build *b, struct diag *d)
 {
 	const struct plan *p = b->plan;
 
-	script_render(&b->script, p, b->base->append, has_root_disk(b->base));
-	add_part(b, WU_APP_IMAGE);
-	add_part(b, WU_APP_LISTING);
-	unit_describe_app(b);
-	set_key(add_part(b, WU_OUTPUT_IMAGE)->artifact.key, "ext4", EXT4_WRITER_VERSION,
-		WU_OUTPUT_LABEL, p->output.size_bytes, p->epoch, "");
+	script_render(&b->script, p, b->base);
+	if (plan_disks(b, d) < 0)
+		return -1;
 	add_text_part(b, WU_RUN_SCRIPT, &b->script);
 	set_key(b->iso_key, "iso", ISO_WRITER_VERSION, WU_PARAMS_LABEL, 0, p->epoch, "");
+	set_key(b->floppy_key, "fat12", FLOPPY_WRITER_VERSION, WU_PARAMS_LABEL, 0,
+		p->epoch, "");
 	return add_base_parts(b, d);
 }
 
@@ -157,6 +185,8 @@ static void find_kept_parts(struct build *b)
 		p->keep = p->artifact.key[0]
 				  ? strcmp(p->artifact.key, old.key) == 0
 				  : strcmp(p->artifact.sha256, old.sha256) == 0;
+		if (p->role == ROLE_DISK && !unit_find_disk(b))
+			p->keep = 0;
 		if (p->keep && p->artifact.key[0]) {
 			p->artifact.size_bytes = old.size_bytes;
 			memcpy(p->artifact.sha256, old.sha256, DIGEST_HEX);
@@ -177,6 +207,26 @@ static void find_kept_isos(struct build *b)
 		b->keep_iso[i] = old_unit_iso(&b->old, s->instances[i].id, &b->isos[i]) &&
 				 is_there(b, unit_iso_path(path, s->instances[i].id),
 					 b->isos[i].size_bytes);
+}
+
+static void find_kept_floppies(struct build *b)
+{
+	const struct sweep *s = &b->plan->sweep;
+	int same_key =
+		strcmp(old_unit_text(&b->old, NULL, "floppy_key"), b->floppy_key) == 0;
+	char path[40];
+
+	b->keep_floppy = arena_alloc(&b->arena, s->instance_count + 1);
+	if (!b->plan->floppy)
+		return;
+	b->floppies =
+		arena_alloc(&b->arena, (s->instance_count + 1) * sizeof(*b->floppies));
+	for (size_t i = 0; same_key && !b->options->make_all && i < s->instance_count;
+		i++)
+		b->keep_floppy[i] =
+			old_unit_floppy(&b->old, s->instances[i].id, &b->floppies[i]) &&
+			is_there(b, unit_floppy_path(path, s->instances[i].id),
+				b->floppies[i].size_bytes);
 }
 
 /* A folder that is no unit is somebody's: it is not ours to replace. */
@@ -206,7 +256,8 @@ static int read_contents(struct build *b, struct diag *d)
 	struct artifact old;
 
 	known_open(&b->known, b->site.path);
-	if (b->options->dry_run || has_old(b, WU_APP_IMAGE, &old)) {
+	if (b->options->dry_run || b->plan->layout != LAYOUT_DISKS ||
+		has_old(b, WU_APP_IMAGE, &old)) {
 		known_apply(&b->known, &b->tree);
 		if (!tree_walk(&b->tree, is_unknown, NULL))
 			return 0;
@@ -229,7 +280,7 @@ static int is_up_to_date(struct build *b)
 		if (!b->parts[i].keep)
 			return 0;
 	for (size_t i = 0; i < b->plan->sweep.instance_count; i++)
-		if (!b->keep_iso[i])
+		if (!b->keep_iso[i] || (b->floppies && !b->keep_floppy[i]))
 			return 0;
 	unit_render_manifest(b);
 	old = file_read(b->site.folder, WU_MANIFEST, b->manifest.size, &size, &ignored);
@@ -261,12 +312,14 @@ static void report_reasons(struct build *b)
 		buffer_add_text(reasons, "every file: --always-make asks for it\n");
 		return;
 	}
-	if (b->old.root && !b->parts[APP].keep)
+	if (b->old.root && !b->disk->keep)
 		tree_list_text(&b->tree, &listing);
 	for (size_t i = 0; i < b->part_count; i++)
 		if (!b->parts[i].keep)
 			reasons_add_part(reasons, &in, &b->parts[i].artifact);
 	reasons_add_isos(reasons, &in, b->keep_iso, b->iso_key);
+	if (b->floppies)
+		reasons_add_floppies(reasons, &in, b->keep_floppy, b->floppy_key);
 	buffer_clear(&listing);
 }
 
@@ -277,8 +330,9 @@ static void report_build(struct build *b)
 	for (size_t i = 0; i < b->part_count; i++)
 		r->kept += (size_t)b->parts[i].keep;
 	for (size_t i = 0; i < b->plan->sweep.instance_count; i++)
-		r->kept += (size_t)b->keep_iso[i];
-	r->made = b->part_count + b->plan->sweep.instance_count - r->kept;
+		r->kept += (size_t)b->keep_iso[i] + (size_t)b->keep_floppy[i];
+	r->made = b->part_count - r->kept +
+		  b->plan->sweep.instance_count * (b->floppies ? 2 : 1);
 	r->input_count = b->tree.input_count;
 	r->inputs = arena_alloc(&r->arena, (r->input_count + 1) * sizeof(*r->inputs));
 	for (size_t i = 0; i < r->input_count; i++)
@@ -297,6 +351,7 @@ static int build(struct build *b, const char *path, struct diag *d)
 		return -1;
 	find_kept_parts(b);
 	find_kept_isos(b);
+	find_kept_floppies(b);
 	report_build(b);
 	if (is_up_to_date(b)) {
 		if (!b->options->dry_run)
@@ -352,7 +407,9 @@ int unit_build(const struct plan *plan, const char *recipe_sha256,
 	int rc;
 
 	*report = (struct unit_report){0};
-	rc = complete_plan(&b, &complete, d);
+	rc = unit_check_layout(plan, base->disk != NULL, d);
+	if (rc == 0)
+		rc = complete_plan(&b, &complete, d);
 	if (rc == 0)
 		rc = build(&b, path, d);
 	if (rc == 0 && !o->dry_run)

@@ -34,6 +34,8 @@ struct unit_report {
 int unit_build(const struct plan *plan, const char *recipe_sha256,
 	const struct base *base, const char *path, const struct unit_options *o,
 	struct unit_report *report, struct diag *d);
+/* Fails where the layout does not go with the kind of base. */
+int unit_check_layout(const struct plan *plan, int base_is_disk, struct diag *d);
 void unit_report_clear(struct unit_report *report);
 
 #endif

@@ -10,9 +10,20 @@
 #include "site.h"
 #include "tree.h"
 #include "unit.h"
+#include "whole_disk.h"
+
+enum role {
+	ROLE_APP,
+	ROLE_DISK, /* the one that has everything */
+	ROLE_LISTING,
+	ROLE_OUTPUT,
+	ROLE_SCRIPT,
+	ROLE_BASE
+};
 
 /* One file of the unit: how it is found to be the same, and how it is made. */
 struct part {
+	enum role role;
 	struct artifact artifact;
 	int keep;
 	int fresh;		   /* a disk that was written and may be stored */
@@ -20,8 +31,7 @@ struct part {
 	const char *from;	   /* a base file's name in the store */
 };
 
-enum { APP, LISTING, OUTPUT, SCRIPT, BASE };
-#define MOST_PARTS (BASE + 3)
+#define MOST_PARTS 8
 
 struct build {
 	const struct plan *plan;
@@ -34,9 +44,12 @@ struct build {
 	struct buffer script, manifest;
 	struct part parts[MOST_PARTS];
 	size_t part_count;
-	char iso_key[DIGEST_HEX];
-	struct artifact *isos;
-	char *keep_iso;
+	struct part *disk, *listing; /* of the parts: the application's disk */
+	struct whole_disk whole;     /* where that has everything */
+	char loader[DIGEST_HEX];     /* and boots by itself; "" else */
+	char iso_key[DIGEST_HEX], floppy_key[DIGEST_HEX];
+	struct artifact *isos, *floppies; /* no floppies: NULL */
+	char *keep_iso, *keep_floppy;
 	struct old_unit old;
 	struct site site;
 	struct known known;
@@ -45,11 +58,13 @@ struct build {
 	int app_written;	/* in it */
 };
 
-/* Sets the size and digest of the listing, and the app disk's key, which it decides. */
-void unit_describe_app(struct build *b);
+/* Sets the size and digest of the listing, and the key of the disk that it is of, which
+ * it decides. 0 or -1. */
+int unit_describe(struct build *b, struct diag *d);
 
-/* "params/ID.iso"; returns path. */
+/* "params/ID.iso", "params/ID.img"; return path. */
 const char *unit_iso_path(char path[40], const char *id);
+const char *unit_floppy_path(char path[40], const char *id);
 /* Makes the folder for the new unit, if it is not there yet. 0 or -1. */
 int unit_begin(struct build *b, struct diag *d);
 /* Writes the app disk; what its files hold is measured on the way. 0 or -1. */
@@ -61,5 +76,11 @@ int unit_make(struct build *b, struct diag *d);
 /* make(1) goes by time: what changes from when the build started is newer than the unit
  * in this folder. */
 void unit_set_time(const struct build *b, int dirfd);
+
+/* unit_disk.c: the one disk of the layouts single and bootable. Sets its key, and what is
+ * known of it from the old unit (0 where that is nothing); makes it. */
+int unit_describe_disk(struct build *b, struct diag *d);
+int unit_find_disk(struct build *b);
+int unit_write_disk(struct build *b, int dirfd, struct diag *d);
 
 #endif

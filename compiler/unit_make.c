@@ -8,6 +8,7 @@
 
 #include "common/file.h"
 #include "ext4.h"
+#include "floppy.h"
 #include "iso.h"
 #include "listing.h"
 #include "params.h"
@@ -17,6 +18,12 @@
 const char *unit_iso_path(char path[40], const char *id)
 {
 	snprintf(path, 40, WU_PARAMS_FOLDER "/%s.iso", id);
+	return path;
+}
+
+const char *unit_floppy_path(char path[40], const char *id)
+{
+	snprintf(path, 40, WU_PARAMS_FOLDER "/%s.img", id);
 	return path;
 }
 
@@ -33,12 +40,12 @@ int unit_write_app(struct build *b, int dirfd, struct diag *d)
 }
 
 /* The disk is described by what was written to it, whatever was known before. */
-static int rewrite_app(struct build *b, int dirfd, struct diag *d)
+static int rewrite_disk(struct build *b, int dirfd, struct diag *d)
 {
-	if (unit_write_app(b, dirfd, d) < 0)
-		return -1;
-	unit_describe_app(b);
-	return 0;
+	int rc = b->disk->role == ROLE_APP ? unit_write_app(b, dirfd, d)
+					   : unit_write_disk(b, dirfd, d);
+
+	return rc < 0 ? -1 : unit_describe(b, d);
 }
 
 static int write_output(struct build *b, int dirfd, struct diag *d)
@@ -65,14 +72,14 @@ static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d
 	int rc = 0;
 
 	/* What is stored came from an old build, which --always-make does not trust. */
-	if (!b->options->make_all &&
+	if (!b->options->make_all && p->role != ROLE_DISK &&
 		disks_link(&b->disks, &p->artifact, dirfd, p->artifact.path))
 		return 0;
-	if (p == &b->parts[OUTPUT])
+	if (p->role == ROLE_OUTPUT)
 		rc = write_output(b, dirfd, d);
 	else if (!b->app_written)
-		rc = rewrite_app(b, dirfd, d);
-	p->fresh = 1;
+		rc = rewrite_disk(b, dirfd, d);
+	p->fresh = p->role != ROLE_DISK;
 	return rc < 0 ? -1
 		      : digest_of_file(dirfd, p->artifact.path, p->artifact.sha256,
 				&p->artifact.size_bytes, d);
@@ -80,13 +87,13 @@ static int make_image(struct build *b, struct part *p, int dirfd, struct diag *d
 
 static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 {
-	mode_t mode = p == &b->parts[SCRIPT] ? 0755 : 0644;
+	mode_t mode = p->role == ROLE_SCRIPT ? 0755 : 0644;
 	const char *from;
 
 	if (p->keep)
 		return file_link_or_copy(
 			b->site.folder, p->artifact.path, dirfd, p->artifact.path, d);
-	if (p == &b->parts[LISTING])
+	if (p->role == ROLE_LISTING)
 		return listing_write(&b->tree, dirfd, WU_APP_LISTING, WU_APP_LISTING, d);
 	if (p->text)
 		return file_create(
@@ -97,32 +104,55 @@ static int make_part(struct build *b, struct part *p, int dirfd, struct diag *d)
 	return file_link_or_copy(AT_FDCWD, from, dirfd, p->artifact.path, d);
 }
 
-static int make_iso(
+static int make_iso(struct build *b, size_t i, struct iso_writer *w,
+	const struct iso_file files[PARAMS_FILES], int dirfd, struct diag *d)
+{
+	char path[40];
+
+	unit_iso_path(path, b->plan->sweep.instances[i].id);
+	if (b->keep_iso[i])
+		return file_link_or_copy(b->site.folder, path, dirfd, path, d);
+	return iso_write(w, dirfd, path, files, PARAMS_FILES, b->isos[i].sha256,
+		&b->isos[i].size_bytes, d);
+}
+
+static int make_floppy(struct build *b, size_t i,
+	const struct iso_file files[PARAMS_FILES], int dirfd, struct diag *d)
+{
+	char path[40];
+
+	unit_floppy_path(path, b->plan->sweep.instances[i].id);
+	if (b->keep_floppy[i])
+		return file_link_or_copy(b->site.folder, path, dirfd, path, d);
+	b->floppies[i].size_bytes = FLOPPY_BYTES;
+	return floppy_write(dirfd, path, WU_PARAMS_LABEL, b->plan->epoch, files,
+		PARAMS_FILES, b->floppies[i].sha256, d);
+}
+
+static int make_instance(
 	struct build *b, size_t i, struct iso_writer *w, int dirfd, struct diag *d)
 {
 	const struct sweep *s = &b->plan->sweep;
 	struct iso_file files[PARAMS_FILES];
 	struct arena scratch = {0};
-	char path[40];
 	int rc;
 
-	unit_iso_path(path, s->instances[i].id);
-	if (b->keep_iso[i])
-		return file_link_or_copy(b->site.folder, path, dirfd, path, d);
-	params_render_files(s, &s->instances[i], &scratch, files);
-	rc = iso_write(w, dirfd, path, files, PARAMS_FILES, b->isos[i].sha256,
-		&b->isos[i].size_bytes, d);
+	if (!b->keep_iso[i] || (b->floppies && !b->keep_floppy[i]))
+		params_render_files(s, &s->instances[i], &scratch, files);
+	rc = make_iso(b, i, w, files, dirfd, d);
+	if (rc == 0 && b->floppies)
+		rc = make_floppy(b, i, files, dirfd, d);
 	arena_clear(&scratch);
 	return rc;
 }
 
-static int make_isos(struct build *b, int dirfd, struct diag *d)
+static int make_instances(struct build *b, int dirfd, struct diag *d)
 {
 	struct iso_writer *w = iso_open(WU_PARAMS_LABEL, b->plan->epoch, d);
 	int rc = w ? 0 : -1;
 
 	for (size_t i = 0; rc == 0 && i < b->plan->sweep.instance_count; i++)
-		rc = make_iso(b, i, w, dirfd, d);
+		rc = make_instance(b, i, w, dirfd, d);
 	iso_close(w);
 	return rc;
 }
@@ -144,24 +174,32 @@ void unit_render_manifest(struct build *b)
 		.artifacts = sorted,
 		.artifact_count = b->part_count,
 		.isos = b->isos,
+		.floppies = b->floppies,
+		.whole = b->plan->layout == LAYOUT_DISKS ? NULL : &b->whole,
 	};
 
 	for (size_t i = 0; i < b->part_count; i++)
 		sorted[i] = b->parts[i].artifact;
 	qsort(sorted, b->part_count, sizeof(*sorted), compare_artifacts);
 	memcpy(m.iso_key, b->iso_key, DIGEST_HEX);
+	memcpy(m.floppy_key, b->floppy_key, DIGEST_HEX);
+	memcpy(m.loader, b->loader, DIGEST_HEX);
 	manifest_render(&m, &b->manifest);
 }
 
-static int make_folders(int dirfd, struct diag *d)
+/* Whatever the umask. */
+static int make_folder(int dirfd, const char *name, struct diag *d)
 {
-	static const char *const names[] = {WU_PARAMS_FOLDER, WU_BASE_FOLDER};
+	if (mkdirat(dirfd, name, 0755) < 0 || fchmodat(dirfd, name, 0755, 0) < 0)
+		return diag_fail_errno(d, "%s", name);
+	return 0;
+}
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names);
-		i++) /* whatever the umask */
-		if (mkdirat(dirfd, names[i], 0755) < 0 ||
-			fchmodat(dirfd, names[i], 0755, 0) < 0)
-			return diag_fail_errno(d, "%s", names[i]);
+static int has_base_parts(const struct build *b)
+{
+	for (size_t i = 0; i < b->part_count; i++)
+		if (b->parts[i].role == ROLE_BASE)
+			return 1;
 	return 0;
 }
 
@@ -180,15 +218,17 @@ int unit_begin(struct build *b, struct diag *d)
 		return -1;
 	if (fchmod(b->workdir.fd, 0755) < 0)
 		return diag_fail_errno(d, "%s", b->site.path);
-	return make_folders(b->workdir.fd, d);
+	return make_folder(b->workdir.fd, WU_PARAMS_FOLDER, d);
 }
 
 static int make_all(struct build *b, int dirfd, struct diag *d)
 {
+	if (has_base_parts(b) && make_folder(dirfd, WU_BASE_FOLDER, d) < 0)
+		return -1;
 	for (size_t i = 0; i < b->part_count; i++)
 		if (make_part(b, &b->parts[i], dirfd, d) < 0)
 			return -1;
-	if (make_isos(b, dirfd, d) < 0)
+	if (make_instances(b, dirfd, d) < 0)
 		return -1;
 	unit_render_manifest(b);
 	if (file_create(
