@@ -102,6 +102,7 @@ COMPILER_SOURCES := \
 	compiler/host_xattrs.c \
 	compiler/image.c \
 	compiler/initrd.c \
+	compiler/install.c \
 	compiler/iso.c \
 	compiler/kernel.c \
 	compiler/known.c \
@@ -170,7 +171,10 @@ EMBEDDED := \
 	compiler/autorun.sh.in \
 	compiler/run.sh.in \
 	compiler/seed.sh.in \
-	compiler/seed.yaml.in
+	compiler/seed.yaml.in \
+	compiler/wuguest-start.in \
+	compiler/wuguest.init.in \
+	compiler/wuguest.service.in
 
 HOST_SOURCES := \
 	runtime/host/accel.c \

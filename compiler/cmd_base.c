@@ -10,6 +10,7 @@
 #include "command.h"
 #include "common/quantity.h"
 #include "common/text.h"
+#include "install.h"
 #include "partitions.h"
 
 #define UNUSED_DEFAULT_MS (30ull * 86400 * 1000)
@@ -21,6 +22,7 @@ static const char help[] =
 	"       wuc base path NAME|RECIPE\n"
 	"       wuc base remove NAME|DIGEST\n"
 	"       wuc base gc [--older-than TIME] [-n]\n"
+	"       wuc base install-agent [--format F] -o NEW IMAGE[:PART]\n"
 	"\n"
 	"build makes a base in the store, if it is not there: its packages are those "
 	"that the\n"
@@ -28,13 +30,17 @@ static const char help[] =
 	"one,\n"
 	"path the folder of one. remove takes a base away, gc what no build has used for "
 	"long:\n"
-	"bases, layers, images, packages. Units keep what they have.\n"
+	"bases, layers, images, packages. Units keep what they have. install-agent makes a\n"
+	"raw copy of a bootable disk image whose own init (systemd, sysvinit, BusyBox's)\n"
+	"starts the guest agent; the image itself is only read.\n"
 	"\n"
 	"  --update           take the newest packages and renew the lock file\n"
 	"  --locked           refuse where a pinned package cannot be had\n"
 	"  --allow DIR        let the recipe read files below DIR too\n"
 	"  --older-than TIME  what has not been used for so long goes (30d)\n"
 	"  -n, --dry-run      only say what would go\n"
+	"  -o, --output NEW   the new image\n"
+	"      --format F     the image's format, as qemu-img calls it\n"
 	"  -q, --quiet        say nothing but errors and warnings\n"
 	"  -h, --help         this text\n"
 	"\n"
@@ -46,6 +52,7 @@ struct base_arguments {
 	struct arguments common;
 	const char *name;
 	int update, locked, dry_run;
+	const char *output, *format;
 	int has_unused;
 	uint64_t unused_ms;
 };
@@ -53,7 +60,7 @@ struct base_arguments {
 /* One word after `wuc base`. */
 struct verb {
 	const char *name;
-	int takes_name, builds, collects; /* which options are its own */
+	int takes_name, builds, collects, installs; /* which options are its own */
 	int (*run)(struct base_arguments *a, struct diag *d); /* 0 or -1 */
 };
 
@@ -244,13 +251,35 @@ static int run_gc(struct base_arguments *a, struct diag *d)
 	return 0;
 }
 
+static int run_install(struct base_arguments *a, struct diag *d)
+{
+	const struct install i = {
+		.image = a->name,
+		.format = a->format,
+		.output = a->output,
+		.epoch = a->common.recipe.epoch,
+	};
+	struct installed made;
+	char size[QUANTITY_TEXT];
+
+	if (install_agent(&i, &made, &a->common.arena, d) < 0)
+		return -1;
+	if (!a->common.quiet) {
+		text_print(a->output, stdout);
+		printf(": %s, %s starts the agent\n",
+			quantity_format_size(made.size_bytes, size), made.init);
+	}
+	return 0;
+}
+
 static const struct verb verbs[] = {
-	{"build", 1, 1, 0, run_build},
-	{"list", 0, 0, 0, run_list},
-	{"show", 1, 0, 0, run_show},
-	{"path", 1, 0, 0, run_path},
-	{"remove", 1, 0, 0, run_remove},
-	{"gc", 0, 0, 1, run_gc},
+	{"build", 1, 1, 0, 0, run_build},
+	{"list", 0, 0, 0, 0, run_list},
+	{"show", 1, 0, 0, 0, run_show},
+	{"path", 1, 0, 0, 0, run_path},
+	{"remove", 1, 0, 0, 0, run_remove},
+	{"gc", 0, 0, 1, 0, run_gc},
+	{"install-agent", 1, 0, 0, 1, run_install},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -265,7 +294,8 @@ static const struct verb *find_verb(const char *name)
 static int read_words(int argc, char **argv, struct base_arguments *a,
 	const struct verb **verb, struct diag *d)
 {
-	static const char wanted[] = "build, list, show, path, remove or gc";
+	static const char wanted[] =
+		"build, list, show, path, remove, gc or install-agent";
 
 	if (optind == argc)
 		return diag_fail(d, "base: expected %s", wanted);
@@ -274,8 +304,8 @@ static int read_words(int argc, char **argv, struct base_arguments *a,
 		return diag_fail(d, "base: expected %s, found %s", wanted, argv[optind]);
 	optind++;
 	if ((*verb)->takes_name && optind == argc)
-		return diag_fail(
-			d, "base %s: expected a base's name or recipe", (*verb)->name);
+		return diag_fail(d, "base %s: expected %s", (*verb)->name,
+			(*verb)->installs ? "a disk image" : "a base's name or recipe");
 	if ((*verb)->takes_name)
 		a->name = argv[optind++];
 	if ((a->update || a->locked) && !(*verb)->builds)
@@ -284,27 +314,37 @@ static int read_words(int argc, char **argv, struct base_arguments *a,
 	if ((a->dry_run || a->has_unused) && !(*verb)->collects)
 		return diag_fail(d, "base %s: --dry-run and --older-than are for gc",
 			(*verb)->name);
+	if ((a->output != NULL) != (*verb)->installs || (a->format && !(*verb)->installs))
+		return diag_fail(d, "base %s: %s", (*verb)->name,
+			(*verb)->installs
+				? "expected -o NEW, the new image"
+				: "--output and --format are for install-agent");
 	if (optind < argc)
 		return diag_fail(d, "base %s: expected %s, found %s too", (*verb)->name,
-			(*verb)->takes_name ? "one base" : "nothing more", argv[optind]);
+			(*verb)->installs     ? "one image"
+			: (*verb)->takes_name ? "one base"
+					      : "nothing more",
+			argv[optind]);
 	return 0;
 }
 
 static int read_arguments(int argc, char **argv, struct base_arguments *a,
 	const struct verb **verb, struct diag *d)
 {
-	enum { UPDATE = ARGUMENT_OWN, LOCKED, OLDER_THAN };
+	enum { UPDATE = ARGUMENT_OWN, LOCKED, OLDER_THAN, FORMAT };
 	static const struct option options[] = {
 		{"update", no_argument, NULL, UPDATE},
 		{"locked", no_argument, NULL, LOCKED},
 		{"older-than", required_argument, NULL, OLDER_THAN},
 		{"dry-run", no_argument, NULL, 'n'},
+		{"output", required_argument, NULL, 'o'},
+		{"format", required_argument, NULL, FORMAT},
 		ARGUMENT_COMMON,
 		{0},
 	};
 	int c, rc = 0;
 
-	while (rc == 0 && (c = getopt_long(argc, argv, "nqh", options, NULL)) != -1) {
+	while (rc == 0 && (c = getopt_long(argc, argv, "no:qh", options, NULL)) != -1) {
 		switch (c) {
 		case UPDATE:
 			a->update = 1;
@@ -321,6 +361,12 @@ static int read_arguments(int argc, char **argv, struct base_arguments *a,
 			break;
 		case 'n':
 			a->dry_run = 1;
+			break;
+		case 'o':
+			a->output = optarg;
+			break;
+		case FORMAT:
+			a->format = optarg;
 			break;
 		default:
 			rc = arguments_take(&a->common, c, optarg, help, d);

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "install.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "diskformat.h"
+#include "diskimage.h"
+#include "embed.h"
+#include "ext2disk.h"
+#include "initrd.h"
+#include "outfile.h"
+#include "put.h"
+#include "rawcopy.h"
+#include "runtime/unit.h"
+
+#define PROGRAM "usr/local/sbin/wuguest"
+#define START "usr/local/sbin/wuguest-start"
+#define INITTAB "etc/inittab"
+#define INITTAB_BYTES 65536
+
+/* As sysvinit and BusyBox's init both read it: a name to one, a terminal to the other. */
+#define INITTAB_ENTRY "null:2345:once:/" START "\n"
+/* What BusyBox's init does without a table. */
+#define INITTAB_DEFAULT                                                                  \
+	"::sysinit:/etc/init.d/rcS\n"                                                    \
+	"::ctrlaltdel:/sbin/reboot\n"                                                    \
+	"::shutdown:/bin/umount -a -r\n"
+
+/* What an installation goes through. */
+struct job {
+	const struct install *install;
+	struct ext2disk disk;
+	struct tree tree;
+	struct agent agent;
+	struct arena *arena;
+	struct diag *d;
+};
+
+/* --- what is there --- */
+
+/* 1 with its inode where there is something, links followed; 0, or -1. */
+static int look(struct job *j, const char *path, ext2_ino_t *ino, int *mode)
+{
+	struct ext2_inode_large i;
+	int rc = ext2disk_find(&j->disk, path, 1, ino, j->d);
+
+	if (rc == 1 && ext2disk_read_inode(&j->disk, *ino, path, &i, j->d) < 0)
+		return -1;
+	*mode = rc == 1 ? i.i_mode : 0;
+	return rc;
+}
+
+/* 1 where the path leads to the same file as /sbin/init. */
+static int is_init(struct job *j, const char *path)
+{
+	ext2_ino_t init, other;
+	int mode, found = look(j, "/sbin/init", &init, &mode);
+
+	if (found == 1)
+		found = look(j, path, &other, &mode);
+	return found == 1 ? init == other : found;
+}
+
+static int has_folder(struct job *j, const char *path)
+{
+	ext2_ino_t ino;
+	int mode, found = look(j, path, &ino, &mode);
+
+	return found == 1 ? LINUX_S_ISDIR(mode) : found;
+}
+
+static int has_file(struct job *j, const char *path)
+{
+	ext2_ino_t ino;
+	int mode, found = look(j, path, &ino, &mode);
+
+	return found == 1 ? LINUX_S_ISREG(mode) : found;
+}
+
+/* The text of a file; the arena's. NULL where it cannot be read. */
+static const char *read_text(struct job *j, const char *path)
+{
+	char *text = arena_alloc(j->arena, INITTAB_BYTES + 1);
+	ext2_file_t file;
+	ext2_ino_t ino;
+	unsigned got = 0;
+	int mode;
+	errcode_t rc;
+
+	if (look(j, path, &ino, &mode) != 1)
+		return NULL;
+	rc = ext2fs_file_open(j->disk.fs, ino, 0, &file);
+	if (!rc) {
+		rc = ext2fs_file_read(file, text, INITTAB_BYTES, &got);
+		ext2fs_file_close(file);
+	}
+	if (rc) {
+		ext2disk_fail(&j->disk, path, rc, j->d);
+		return NULL;
+	}
+	if (got == INITTAB_BYTES || strlen(text) != got) {
+		diag_fail(j->d, "%s: %s: expected a table of text", j->disk.name, path);
+		return NULL;
+	}
+	return text;
+}
+
+/* --- what is to be there --- */
+
+static int add_text(struct job *j, const char *path, const char *text, mode_t mode)
+{
+	return tree_add_text(&j->tree, path, text, strlen(text), mode, NULL, j->d) ? 0
+										   : -1;
+}
+
+static int add_embedded(struct job *j, const char *path, const char *name, mode_t mode)
+{
+	size_t size;
+	const char *text = embed_find(name, &size);
+
+	return tree_add_text(&j->tree, path, text, size, mode, NULL, j->d) ? 0 : -1;
+}
+
+static int add_link(struct job *j, const char *path, const char *target)
+{
+	struct node *n = tree_add(&j->tree, path, NODE_SYMLINK, 0777, NULL, j->d);
+
+	if (!n)
+		return -1;
+	n->target = target;
+	return 0;
+}
+
+static int add_systemd(struct job *j)
+{
+	if (add_embedded(j, "etc/systemd/system/wuguest.service", "wuguest.service.in",
+		    0644) < 0)
+		return -1;
+	return add_link(j, "etc/systemd/system/multi-user.target.wants/wuguest.service",
+		"../wuguest.service");
+}
+
+static int add_sysvinit(struct job *j)
+{
+	static const char *const links[] = {"rc0.d/K01", "rc1.d/K01", "rc2.d/S99",
+		"rc3.d/S99", "rc4.d/S99", "rc5.d/S99", "rc6.d/K01"};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+		if (add_link(j, arena_printf(j->arena, "etc/%swuguest", links[i]),
+			    "../init.d/wuguest") < 0)
+			return -1;
+	return add_embedded(j, "etc/init.d/wuguest", "wuguest.init.in", 0755);
+}
+
+/* The last line of a table need not end. */
+static int add_inittab(struct job *j)
+{
+	int there = has_file(j, INITTAB);
+	const char *old = there == 1 ? read_text(j, INITTAB) : INITTAB_DEFAULT;
+	size_t size = old ? strlen(old) : 0;
+
+	if (there < 0 || !old)
+		return -1;
+	if (strstr(old, INITTAB_ENTRY))
+		return 0;
+	return add_text(j, INITTAB,
+		arena_printf(j->arena, "%s%s" INITTAB_ENTRY, old,
+			size && old[size - 1] != '\n' ? "\n" : ""),
+		0644);
+}
+
+static int is_systemd(struct job *j)
+{
+	int is = is_init(j, "/lib/systemd/systemd");
+
+	return is ? is : is_init(j, "/usr/lib/systemd/systemd");
+}
+
+static int is_busybox(struct job *j)
+{
+	int is = is_init(j, "/bin/busybox");
+
+	return is ? is : is_init(j, "/usr/bin/busybox");
+}
+
+static int is_sysvinit(struct job *j)
+{
+	int is = has_file(j, "/etc/inittab");
+
+	return is == 1 ? has_folder(j, "/etc/rc2.d") : is;
+}
+
+static int has_inittab(struct job *j)
+{
+	return has_file(j, "/etc/inittab");
+}
+
+/* Of two that hold the first counts. */
+static const struct {
+	const char *name;
+	int (*is)(struct job *j);
+	int (*add)(struct job *j);
+} inits[] = {
+	{"systemd", is_systemd, add_systemd},
+	{"BusyBox init", is_busybox, add_inittab},
+	{"sysvinit", is_sysvinit, add_sysvinit},
+	{"an init with an inittab", has_inittab, add_inittab},
+};
+
+static int add_service(struct job *j, const char **name)
+{
+	for (size_t i = 0; i < sizeof(inits) / sizeof(*inits); i++) {
+		int is = inits[i].is(j);
+
+		if (is < 0)
+			return -1;
+		if (is) {
+			*name = inits[i].name;
+			return inits[i].add(j);
+		}
+	}
+	return diag_fail(j->d,
+		"%s: expected an init that is known (systemd, sysvinit, BusyBox's), "
+		"found none",
+		j->disk.name);
+}
+
+/* What is at such a place already stays. */
+static int add_folders(struct job *j)
+{
+	static const char *const folders[] = {
+		"/app", "/input", "/scripts", "/params", "/output", WU_DROPPED_FOLDER};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		ext2_ino_t ino;
+		int there = ext2disk_find(&j->disk, folders[i], 0, &ino, j->d);
+
+		if (there < 0 || (there == 0 && !tree_add(&j->tree, folders[i] + 1,
+							NODE_FOLDER, 0755, NULL, j->d)))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_all(struct job *j, const char **init)
+{
+	if (add_service(j, init) < 0 || add_folders(j) < 0 ||
+		add_embedded(j, START, "wuguest-start.in", 0755) < 0)
+		return -1;
+	return tree_add_text(
+		       &j->tree, PROGRAM, j->agent.bytes, j->agent.size, 0755, NULL, j->d)
+		       ? 0
+		       : -1;
+}
+
+/* --- the copy --- */
+
+static int put_all(struct job *j, struct installed *made)
+{
+	struct put_options o = {.replace = 1, .epoch = j->install->epoch};
+	struct put_report report;
+	int rc;
+
+	/* A time of 0 would be the present. */
+	if (o.epoch < 0)
+		o.epoch = j->disk.fs->super->s_wtime;
+	if (o.epoch == 0)
+		o.epoch = 1;
+	tree_init(&j->tree, o.epoch);
+	rc = add_all(j, &made->init);
+	if (rc == 0) {
+		tree_finish(&j->tree);
+		rc = put_tree(&j->disk, EXT2_ROOT_INO, "/", &j->tree, &o, &report, j->d);
+	}
+	tree_clear(&j->tree);
+	return rc;
+}
+
+static int change(
+	struct job *j, int fd, const char *name, int number, struct installed *made)
+{
+	struct partitions table;
+	struct partition part;
+	int rc;
+
+	if (partitions_read(&table, fd, name, j->arena, j->d) < 0 ||
+		partitions_choose(&table, fd, name, number, &part, j->d) < 0)
+		return -1;
+	if (part.number != PARTITION_WHOLE)
+		name = arena_printf(j->arena, "%s:%d", name, part.number);
+	rc = ext2disk_open(&j->disk, fd, name, part.offset, part.size, 1, j->d);
+	if (rc == 0)
+		rc = put_all(j, made);
+	ext2disk_close(&j->disk);
+	return rc;
+}
+
+/* Which file it is, of which format, and that nobody writes to it. */
+struct source {
+	const char *path, *format;
+	char *real;
+	int number, fd;
+};
+
+static int check_whole(
+	const struct source *s, const struct diskformat *shown, struct diag *d)
+{
+	CLEANUP(file_close)
+	int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return diag_fail_errno(d, "/");
+	return diskformat_check(shown, root, s->real + 1, s->format, d);
+}
+
+static int open_source(struct source *s, struct job *j)
+{
+	const struct install *i = j->install;
+	struct diskformat shown;
+	struct stat from, to;
+
+	if (diskimage_split(i->image, j->arena, &s->path, &s->number, j->d) < 0)
+		return -1;
+	s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	s->real = s->fd < 0 ? NULL : realpath(s->path, NULL);
+	if (!s->real || fstat(s->fd, &from) < 0)
+		return diag_fail_errno(j->d, "%s", s->path);
+	if (!S_ISREG(from.st_mode))
+		return diag_fail(j->d, "%s: expected a disk image", s->path);
+	if (stat(i->output, &to) == 0 && to.st_dev == from.st_dev &&
+		to.st_ino == from.st_ino)
+		return diag_fail(
+			j->d, "%s: is the image itself: expected a new file", i->output);
+	if (diskimage_lock(s->fd, s->path, 0, j->d) < 0)
+		return -1;
+	shown = (struct diskformat){.name = s->path};
+	s->format = diskformat_find(&shown, s->fd, i->format, j->d);
+	if (!s->format)
+		return -1;
+	return check_whole(s, &shown, j->d);
+}
+
+static int make(struct job *j, const struct source *s, struct installed *made)
+{
+	struct outfile out;
+	int rc = outfile_open(&out, j->install->output, j->arena, j->d);
+
+	if (rc == 0)
+		rc = outfile_begin(&out, j->d);
+	if (rc == 0) {
+		CLEANUP(file_close)
+		int fd = rawcopy_make(
+			out.work.fd, out.name, s->real, s->path, s->format, j->d);
+
+		rc = fd < 0 ? -1 : change(j, fd, s->path, s->number, made);
+	}
+	if (rc == 0)
+		rc = outfile_publish(&out, j->d);
+	made->size_bytes = out.size_bytes;
+	outfile_close(&out);
+	return rc;
+}
+
+int install_agent(
+	const struct install *i, struct installed *made, struct arena *a, struct diag *d)
+{
+	struct job j = {.install = i, .arena = a, .d = d};
+	struct source s = {.fd = -1};
+	int rc = open_source(&s, &j);
+
+	if (rc == 0)
+		rc = agent_read(&j.agent, d);
+	if (rc == 0)
+		rc = make(&j, &s, made);
+	agent_clear(&j.agent);
+	file_close(&s.fd);
+	free(s.real);
+	return rc;
+}
