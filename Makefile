@@ -178,6 +178,7 @@ EMBEDDED := \
 
 HOST_SOURCES := \
 	runtime/host/accel.c \
+	runtime/host/base_disk.c \
 	runtime/host/cgroup.c \
 	runtime/host/child.c \
 	runtime/host/classify.c \
@@ -197,8 +198,12 @@ HOST_SOURCES := \
 	runtime/host/command.c \
 	runtime/host/condor.c \
 	runtime/host/console.c \
+	runtime/host/drives.c \
+	runtime/host/exchange.c \
 	runtime/host/control.c \
 	runtime/host/extract.c \
+	runtime/host/guest.c \
+	runtime/host/hear.c \
 	runtime/host/host.c \
 	runtime/host/image.c \
 	runtime/host/instance.c \
@@ -215,6 +220,7 @@ HOST_SOURCES := \
 	runtime/host/port.c \
 	runtime/host/progress.c \
 	runtime/host/qemu.c \
+	runtime/host/qemu_machine.c \
 	runtime/host/qmp.c \
 	runtime/host/receive.c \
 	runtime/host/record.c \

@@ -106,8 +106,9 @@ static int drain_console(int fd, struct console *c)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Waits for QEMU's end. Returns 1 at its end, 0 at the limit, -1 at stop. */
-static int watch(struct qemu *q, struct console *c, uint64_t limit_ms, int stop)
+/* Waits for QEMU's end, or for an answer. Returns 1 then, 0 at the limit, -1 at stop. */
+static int watch(
+	struct qemu *q, struct console *c, int until_answer, uint64_t limit_ms, int stop)
 {
 	uint64_t deadline = clock_now_ms() + limit_ms;
 
@@ -123,7 +124,7 @@ static int watch(struct qemu *q, struct console *c, uint64_t limit_ms, int stop)
 			return -1;
 		if (q->console >= 0 && fds[1].revents && !drain_console(q->console, c))
 			file_close(&q->console);
-		if (fds[0].revents)
+		if (fds[0].revents || (until_answer && c->answered))
 			return 1;
 	}
 }
@@ -131,28 +132,33 @@ static int watch(struct qemu *q, struct console *c, uint64_t limit_ms, int stop)
 int accel_probe(const struct qemu_program *p, const struct qemu_machine *m,
 	uint64_t limit_ms, int stop, struct diag *d)
 {
-	struct qemu_machine bare = *m;
+	struct qemu_machine bare;
 	struct console console = {0};
 	struct qemu q;
-	int ended, status, rc;
+	int is_firmware = m->kernel < 0, ended, status, rc;
 	char *append = memory_printf("%s " WU_ARG_PROBE, m->append);
 
+	bare = QEMU_MACHINE_NONE;
+	bare.accelerator = m->accelerator;
+	bare.cpus = m->cpus;
+	bare.memory_bytes = m->memory_bytes;
 	bare.append = append;
-	bare.app = bare.params = bare.output = bare.root = -1;
-	bare.port = bare.network = 0;
+	bare.kernel = m->kernel;
+	bare.initrd = m->initrd;
 	rc = qemu_start(p, &bare, &q, d);
 	free(append);
 	if (rc < 0)
 		return -1;
-	ended = watch(&q, &console, limit_ms, stop);
-	if (ended != 1)
+	ended = watch(&q, &console, is_firmware, limit_ms, stop);
+	if (ended != 1 || is_firmware)
 		qemu_kill(&q);
 	status = qemu_reap(&q);
 	if (q.console >= 0)
 		drain_console(q.console, &console);
 	rc = ended < 0 ? -1
-		       : ended && WIFEXITED(status) && WEXITSTATUS(status) == 0 &&
-				 console.answered;
+		       : ended && console.answered &&
+				 (is_firmware ||
+					 (WIFEXITED(status) && WEXITSTATUS(status) == 0));
 	console_clear(&console);
 	qemu_close(&q);
 	return rc;

@@ -21,9 +21,10 @@ int accel_parse_wish(const char *text, enum accel_wish *wish);
 /* 1 where /dev/kvm opens for reading and writing. */
 int accel_has_kvm(void);
 
-/* Boots m without disks and with the probe's argument. Returns 1 where the guest
- * answered, 0 where not, -1 where stop (a descriptor, or -1) became readable or QEMU
- * could not be started. */
+/* Boots m without disks and with the probe's argument; without a kernel the firmware must
+ * do, which says when it has found nothing to boot. Returns 1 where the guest answered, 0
+ * where not, -1 where stop (a descriptor, or -1) became readable or QEMU could not be
+ * started. */
 int accel_probe(const struct qemu_program *p, const struct qemu_machine *m,
 	uint64_t limit_ms, int stop, struct diag *d);
 

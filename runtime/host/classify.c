@@ -71,7 +71,7 @@ static void decide_without_record(const struct facts *f, struct verdict *v)
 		decide(v, WU_CLASS_PANIC, f->panic);
 	else if (f->stop == STOP_BOOT)
 		decide(v, WU_CLASS_NO_BOOT, "the guest said nothing in time");
-	else if (!f->hello)
+	else if (!f->hello && !f->is_mute)
 		decide(v, WU_CLASS_NO_BOOT, "the guest ended before it said anything");
 	else if (f->damage)
 		decide(v, WU_CLASS_NO_RESULT, f->damage);

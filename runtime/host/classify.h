@@ -19,7 +19,9 @@ struct facts {
 	const char *host_failure; /* what failed on this side, or NULL */
 	int qemu_status;	  /* as wait() gives it; looked at where stop is NONE */
 	enum stop_cause stop;
-	int hello; /* the agent spoke */
+	int hello;   /* the agent spoke */
+	int started; /* it has started a script */
+	int is_mute; /* it has none that speaks */
 	int panicked, panicked_out_of_memory;
 	const char *panic;	    /* the panic's line */
 	const char *record_class;   /* a valid record's, or NULL */

@@ -95,17 +95,19 @@ static char *find_base(void)
 static int boots(
 	struct patient *p, int kernel, int initrd, enum accelerator a, uint64_t *took_ms)
 {
-	const struct qemu_machine m = {.accelerator = a,
-		.cpus = 1,
-		.memory_bytes = PROBE_MEMORY_BYTES,
-		.append = "console=ttyS0 quiet panic=-1",
-		.kernel = kernel,
-		.initrd = initrd};
+	struct qemu_machine m = QEMU_MACHINE_NONE;
 	struct diag d = {0};
 	uint64_t start = clock_now_ms();
-	int rc = accel_probe(&p->program, &m,
-		a == ACCELERATOR_KVM ? ACCEL_PROBE_MS : TCG_PROBE_MS, -1, &d);
+	int rc;
 
+	m.accelerator = a;
+	m.cpus = 1;
+	m.memory_bytes = PROBE_MEMORY_BYTES;
+	m.append = "console=ttyS0 quiet panic=-1";
+	m.kernel = kernel;
+	m.initrd = initrd;
+	rc = accel_probe(&p->program, &m,
+		a == ACCELERATOR_KVM ? ACCEL_PROBE_MS : TCG_PROBE_MS, -1, &d);
 	*took_ms = clock_now_ms() - start;
 	diag_clear(&d);
 	return rc == 1;

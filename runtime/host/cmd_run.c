@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "accel.h"
+#include "base_disk.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
@@ -29,7 +30,8 @@ static const char help[] =
 	"beginning of one) and leaves a folder for each below results/NAME. An instance\n"
 	"that has a result already is not run again, unless the unit changed since.\n"
 	"\n"
-	"  -o, --output DIR      the results' folder (default: results/NAME)\n"
+	"  -o, --output DIR      the results' folder (default: what the unit\n"
+	"                        says, else results/NAME)\n"
 	"  -j, --jobs N          so many at once (default: what processors and memory "
 	"hold)\n"
 	"      --accel A         auto (default), kvm or tcg; auto takes KVM where a "
@@ -45,6 +47,8 @@ static const char help[] =
 	"      --boot-timeout T  a guest that said nothing by then is ended (default: 30s\n"
 	"                        with KVM, 3m without)\n"
 	"      --keep WHAT       keep output disks of none (default), failed or all\n"
+	"      --reboot          a guest for each instance, also where one that boots its own\n"
+	"                        disk could run several one after the other\n"
 	"      --rerun-failed    run those again that failed\n"
 	"      --retries N       try N times more where the host or the boot failed, or\n"
 	"                        the guest left no result (default 0)\n"
@@ -73,7 +77,7 @@ struct options {
 	const char *timeout;
 	uint64_t timeout_ms, boot_ms;
 	enum keep keep;
-	int rerun_failed, verify, json, quiet, verbose;
+	int reboot, rerun_failed, verify, json, quiet, verbose;
 };
 
 /* Everything that a run holds; clear_run() gives it back. */
@@ -108,6 +112,8 @@ static void clear_run(struct run *r)
 	file_close(&r->context.initrd);
 	file_close(&r->context.app);
 	file_close(&r->context.root);
+	file_close(&r->context.disk);
+	file_close(&r->context.seed);
 	file_close(&r->context.output);
 	file_close(&r->signals);
 	free(r->results_path);
@@ -118,6 +124,34 @@ static int open_file(struct run *r, const char *path, int *fd, struct diag *d)
 {
 	*fd = openat(r->context.unit, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return *fd < 0 ? diag_fail_errno(d, "%s/%s", r->options->unit, path) : 0;
+}
+
+/* Those that the manifest has. What its layout cannot do without is there. */
+static int open_files(struct run *r, struct diag *d)
+{
+	struct instance_context *c = &r->context;
+	const struct manifest *m = &r->manifest;
+	const struct manifest_file *written = manifest_get_written(m);
+
+	if (m->disk.file && m->layout == LAYOUT_DISKS &&
+		(open_file(r, m->disk.file->path, &c->disk, d) < 0 ||
+			base_disk_check(c->disk, m->disk.format, m->disk.file->path, d) <
+				0))
+		return -1;
+	if (!m->disk.file &&
+		(open_file(r, WU_BASE_FOLDER "/" WU_KERNEL, &c->kernel, d) < 0 ||
+			open_file(r, WU_BASE_FOLDER "/" WU_INITRD, &c->initrd, d) < 0))
+		return -1;
+	if (m->layout == LAYOUT_DISKS && open_file(r, WU_APP_IMAGE, &c->app, d) < 0)
+		return -1;
+	if (m->seed && open_file(r, WU_BASE_FOLDER "/" WU_SEED_IMAGE, &c->seed, d) < 0)
+		return -1;
+	c->output_bytes = written->size_bytes;
+	if (open_file(r, written->path, &c->output, d) < 0)
+		return -1;
+	if (!m->disk.file && manifest_find_file(m, WU_BASE_FOLDER "/" WU_ROOT_IMAGE))
+		return open_file(r, WU_BASE_FOLDER "/" WU_ROOT_IMAGE, &c->root, d);
+	return 0;
 }
 
 static int open_unit(struct run *r, struct diag *d)
@@ -133,15 +167,7 @@ static int open_unit(struct run *r, struct diag *d)
 	if (manifest_load(c->unit, o->unit, &r->manifest, d) < 0 ||
 		verify(c->unit, o->unit, &r->manifest, d) < 0)
 		return -1;
-	if (open_file(r, WU_BASE_FOLDER "/" WU_KERNEL, &c->kernel, d) < 0 ||
-		open_file(r, WU_BASE_FOLDER "/" WU_INITRD, &c->initrd, d) < 0 ||
-		open_file(r, WU_APP_IMAGE, &c->app, d) < 0 ||
-		open_file(r, WU_OUTPUT_IMAGE, &c->output, d) < 0)
-		return -1;
-	c->output_bytes = manifest_find_file(&r->manifest, WU_OUTPUT_IMAGE)->size_bytes;
-	if (manifest_find_file(&r->manifest, WU_BASE_FOLDER "/" WU_ROOT_IMAGE))
-		return open_file(r, WU_BASE_FOLDER "/" WU_ROOT_IMAGE, &c->root, d);
-	return 0;
+	return open_files(r, d);
 }
 
 static int is_listed(const struct run *r, const struct manifest_instance *i)
@@ -288,13 +314,14 @@ static int read_signal(const struct run *r)
 
 static int choose_accelerator(struct run *r, struct diag *d)
 {
-	const struct qemu_machine m = {.cpus = r->manifest.cpus,
-		.memory_bytes = r->manifest.memory_bytes,
-		.append = r->manifest.append,
-		.kernel = r->context.kernel,
-		.initrd = r->context.initrd};
+	struct qemu_machine m = QEMU_MACHINE_NONE;
 	int probed = 0;
 
+	m.cpus = r->manifest.cpus;
+	m.memory_bytes = r->manifest.memory_bytes;
+	m.append = r->manifest.append;
+	m.kernel = r->context.kernel;
+	m.initrd = r->context.initrd;
 	if (accel_choose(r->options->wish, &r->program, &m, r->signals, &r->accelerator,
 		    &probed, d) < 0)
 		return -1;
@@ -310,8 +337,8 @@ static int prepare(struct run *r, struct diag *d)
 
 	if (open_unit(r, d) < 0 || select_instances(r, d) < 0)
 		return -1;
-	r->results_path = o->output ? memory_strdup(o->output)
-				    : memory_printf("results/%s", r->manifest.name);
+	r->results_path =
+		o->output ? memory_strdup(o->output) : manifest_get_results(&r->manifest);
 	if (results_open_to_run(r->results_path, o->scratch, &r->results, d) < 0)
 		return -1;
 	if (results_leave_manifest(&r->results, r->context.unit, d) < 0)
@@ -359,7 +386,9 @@ static int run_list(struct run *r, struct diag *d)
 	plan.accelerator = r->accelerator;
 	if (plan.slots > plan.count)
 		plan.slots = plan.count;
-	warm_init(&r->warm, r->options->warm);
+	r->context.keep_guests = !r->options->reboot && r->count > plan.slots &&
+				 manifest_is_served(&r->manifest);
+	warm_init(&r->warm, r->manifest.disk.file ? WARM_OFF : r->options->warm);
 	news_begin(&r->news, plan.count, plan.slots);
 	signal = sweep_run(&r->context, &plan, r->signals, &listener);
 	if (!signal) {
@@ -382,6 +411,8 @@ static int run_unit(const struct options *o, const struct stdio *stdio, struct d
 			.initrd = -1,
 			.app = -1,
 			.root = -1,
+			.disk = -1,
+			.seed = -1,
 			.output = -1}};
 	int signal = 0, status = EXIT_HOST_FAILED;
 
@@ -433,6 +464,7 @@ enum {
 	OPTION_TIMEOUT,
 	OPTION_BOOT_TIMEOUT,
 	OPTION_KEEP,
+	OPTION_REBOOT,
 	OPTION_RERUN,
 	OPTION_RETRIES,
 	OPTION_SCRATCH,
@@ -448,6 +480,7 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
 	{"boot-timeout", required_argument, NULL, OPTION_BOOT_TIMEOUT},
 	{"keep", required_argument, NULL, OPTION_KEEP},
+	{"reboot", no_argument, NULL, OPTION_REBOOT},
 	{"rerun-failed", no_argument, NULL, OPTION_RERUN},
 	{"retries", required_argument, NULL, OPTION_RETRIES},
 	{"scratch", required_argument, NULL, OPTION_SCRATCH},
@@ -535,6 +568,7 @@ static int parse_options(int argc, char **argv, struct options *o,
 			return fputs(help, stdio->out), 0;
 		if (c == '?')
 			return command_refuse_option(&cmd_run, argv, d);
+		o->reboot |= c == OPTION_REBOOT;
 		o->rerun_failed |= c == OPTION_RERUN;
 		o->verify |= c == OPTION_VERIFY;
 		o->json |= c == OPTION_JSON;

@@ -16,15 +16,19 @@
 #include "unpack.h"
 
 static const char help[] =
-	"usage: wurun unpack [-q] IMAGE DIR\n"
+	"usage: wurun unpack [OPTION…] IMAGE DIR\n"
 	"\n"
 	"Unpacks an instance's output disk into DIR, which must be empty or not exist.\n"
+	"With --offset or --folder it may be any disk image with an ext2, ext3 or ext4\n"
+	"filesystem that was left clean.\n"
 	"The image is never mounted. Devices, fifos, sockets and symbolic links that "
 	"lead\n"
 	"out of DIR are left out; set-id bits, owners and extended attributes too.\n"
 	"\n"
-	"  -q, --quiet   say nothing where all goes well\n"
-	"  -h, --help    this text\n"
+	"      --offset N     the filesystem begins N bytes into the image (default 0)\n"
+	"      --folder PATH  unpack this folder of it only (default /)\n"
+	"  -q, --quiet        say nothing where all goes well\n"
+	"  -h, --help         this text\n"
 	"\n"
 	"Exit status: 0; 1 where some of the disk could not be read; 125 where DIR "
 	"could\n"
@@ -100,9 +104,15 @@ static int report(const struct unpack *u, const char *path, int quiet,
 	return u->damaged_count || !u->complete ? EXIT_FAILED : 0;
 }
 
-static int unpack(const char *image_path, const char *path, int quiet,
+struct options {
+	struct image_place place; /* its size is to be filled in */
+	int quiet;
+};
+
+static int unpack(const char *image_path, const char *path, const struct options *o,
 	const struct stdio *stdio, struct diag *d)
 {
+	struct image_place place = o->place;
 	CLEANUP(file_close)
 	int image = open(image_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	CLEANUP(file_close) int dest = -1;
@@ -115,17 +125,22 @@ static int unpack(const char *image_path, const char *path, int quiet,
 	if (!S_ISREG(st.st_mode))
 		return diag_fail(d, "%s: not a regular file", image_path),
 		       EXIT_HOST_FAILED;
+	if (place.offset >= (uint64_t)st.st_size)
+		return diag_fail(d, "%s: it ends before the offset %" PRIu64, image_path,
+			       place.offset),
+		       EXIT_HOST_FAILED;
+	place.size_bytes = (uint64_t)st.st_size - place.offset;
 	dest = open_empty_folder(path, &made, d);
 	if (dest < 0)
 		return EXIT_HOST_FAILED;
-	if (unpack_start(&u, image, -1, dest, d) == 0) {
+	if (unpack_start(&u, image, &place, dest, d) == 0) {
 		while (unpack_read(&u))
 			wait_for(u.socket);
 		if (u.pid > 0) {
 			file_close(&u.socket);
 			unpack_reap(&u);
 		}
-		status = report(&u, path, quiet, stdio, d);
+		status = report(&u, path, o->quiet, stdio, d);
 		if (u.is_no_disk && made)
 			rmdir(path); /* empty; nothing is lost where it stays */
 	}
@@ -133,16 +148,55 @@ static int unpack(const char *image_path, const char *path, int quiet,
 	return status;
 }
 
+enum { OPTION_OFFSET = 256, OPTION_FOLDER };
+
+static int parse_offset(const char *text, uint64_t *offset, struct diag *d)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || value > INT64_MAX / 2)
+		return diag_fail(d,
+			"unpack: --offset: expected a number of bytes, found \"%s\"",
+			text);
+	*offset = value;
+	return 0;
+}
+
+static int parse_folder(const char *text, const char **folder, struct diag *d)
+{
+	if (*text != '/')
+		return diag_fail(d,
+			"unpack: --folder: expected an absolute path, found \"%s\"",
+			text);
+	*folder = text;
+	return 0;
+}
+
 static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 {
-	static const struct option options[] = {
-		{"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {0}};
-	int quiet = 0, c;
+	static const struct option options[] = {{"quiet", no_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},
+		{"offset", required_argument, NULL, OPTION_OFFSET},
+		{"folder", required_argument, NULL, OPTION_FOLDER}, {0}};
+	struct options o = {.place = {.pristine = -1}};
+	int c;
 
 	while ((c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
 		switch (c) {
 		case 'q':
-			quiet = 1;
+			o.quiet = 1;
+			break;
+		case OPTION_OFFSET:
+			if (parse_offset(optarg, &o.place.offset, d) < 0)
+				return EXIT_USAGE;
+			o.place.folder = o.place.folder ? o.place.folder : "/";
+			break;
+		case OPTION_FOLDER:
+			if (parse_folder(optarg, &o.place.folder, d) < 0)
+				return EXIT_USAGE;
 			break;
 		case 'h':
 			fputs(help, stdio->out);
@@ -156,7 +210,7 @@ static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 			"unpack: expected an image and a folder: wurun unpack IMAGE DIR");
 		return EXIT_USAGE;
 	}
-	return unpack(argv[optind], argv[optind + 1], quiet, stdio, d);
+	return unpack(argv[optind], argv[optind + 1], &o, stdio, d);
 }
 
 const struct command cmd_unpack = {

@@ -58,7 +58,7 @@ static void free_name(char **name)
 static int write_description(
 	const struct submission *s, const struct submit_array *array, struct diag *d)
 {
-	uint64_t output = manifest_find_file(&s->manifest, WU_OUTPUT_IMAGE)->size_bytes;
+	uint64_t output = manifest_get_written(&s->manifest)->size_bytes;
 	CLEANUP(free_name) char *name = submit_plain_name(s->manifest.name);
 	const struct condor_job job = {.name = name,
 		.cpus = s->manifest.cpus,

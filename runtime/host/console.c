@@ -10,6 +10,9 @@
 #include "common/text.h"
 #include "runtime/unit.h"
 
+/* Of a machine without a disk: its firmware has looked for something to boot. */
+#define FIRMWARE_ANSWER "enter handle_18"
+
 static void keep(struct console *c, const char *bytes, size_t size)
 {
 	size_t room = CONSOLE_HEAD_BYTES - c->head.size;
@@ -38,7 +41,7 @@ static void look_at_line(struct console *c)
 		c->out_of_memory = strstr(panic, "deadlocked on memory") ||
 				   strstr(panic, "ut of memory");
 	}
-	if (strstr(c->line, WU_PROBE_ANSWER))
+	if (strstr(c->line, WU_PROBE_ANSWER) || strstr(c->line, FIRMWARE_ANSWER))
 		c->answered = 1;
 }
 

@@ -21,7 +21,7 @@ struct console {
 	size_t length;
 	int panicked;
 	int out_of_memory; /* the panic's own reason */
-	int answered;	   /* WU_PROBE_ANSWER was there */
+	int answered;	   /* WU_PROBE_ANSWER was there, or the firmware's own */
 	char panic[256];   /* the panic's line, cleaned */
 };
 

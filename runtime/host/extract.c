@@ -18,6 +18,7 @@
 struct extraction {
 	ext2_filsys fs;
 	int fd;
+	uint64_t offset; /* of fs in fd */
 	int dest;
 	void (*tell)(void *context, enum extract_note note, const char *path,
 		const char *text);
@@ -119,8 +120,8 @@ static int copy_bytes(
 static int copy_run(struct extraction *x, int out, uint64_t logical, uint64_t physical,
 	uint64_t count, uint64_t file_size)
 {
-	uint64_t to = logical * IMAGE_BLOCK_BYTES;
-	uint64_t size = count * IMAGE_BLOCK_BYTES;
+	uint64_t to = logical * x->fs->blocksize;
+	uint64_t size = count * x->fs->blocksize;
 
 	if (physical == 0 || physical >= ext2fs_blocks_count(x->fs->super) ||
 		count > ext2fs_blocks_count(x->fs->super) - physical)
@@ -132,7 +133,7 @@ static int copy_run(struct extraction *x, int out, uint64_t logical, uint64_t ph
 	if (size > x->bytes_left)
 		return note(x, EXTRACT_DAMAGED,
 			"the disk says that it holds more than its size");
-	if (copy_bytes(x, out, physical * IMAGE_BLOCK_BYTES, to, size) < 0)
+	if (copy_bytes(x, out, x->offset + physical * x->fs->blocksize, to, size) < 0)
 		return fail_here(x) < 0 ? -1 : 0;
 	x->written_to = to + size;
 	x->bytes_left -= size;
@@ -338,7 +339,7 @@ static int read_target(struct extraction *x, ext2_ino_t inode, struct ext2_inode
 	blk64_t block = 0;
 	errcode_t rc;
 
-	if (size == 0 || size >= IMAGE_BLOCK_BYTES)
+	if (size == 0 || size >= x->fs->blocksize)
 		return -1;
 	memset(target, 0, IMAGE_BLOCK_BYTES);
 	if (size < sizeof(i->i_block) && ext2fs_is_fast_symlink(small)) {
@@ -346,7 +347,8 @@ static int read_target(struct extraction *x, ext2_ino_t inode, struct ext2_inode
 	} else {
 		rc = ext2fs_bmap2(x->fs, inode, small, NULL, 0, 0, NULL, &block);
 		if (rc || block == 0 || block >= ext2fs_blocks_count(x->fs->super) ||
-			pread(x->fd, target, size, (off_t)(block * IMAGE_BLOCK_BYTES)) !=
+			pread(x->fd, target, size,
+				(off_t)(x->offset + block * x->fs->blocksize)) !=
 				(ssize_t)size)
 			return -1;
 	}
@@ -506,19 +508,21 @@ static void forget_name(void *node)
 	free(n);
 }
 
-int extract_all(ext2_filsys fs, int fd, int dest,
+int extract_all(const struct extract_source *from, int dest,
 	void (*tell)(void *context, enum extract_note note, const char *path,
 		const char *text),
 	void *context, struct extract_totals *totals, struct diag *d)
 {
+	const ext2_filsys fs = from->fs;
 	struct extraction x = {.fs = fs,
-		.fd = fd,
+		.fd = from->fd,
+		.offset = from->offset,
 		.dest = dest,
 		.tell = tell,
 		.context = context,
 		.totals = totals,
 		.d = d,
-		.bytes_left = ext2fs_blocks_count(fs->super) * IMAGE_BLOCK_BYTES,
+		.bytes_left = ext2fs_blocks_count(fs->super) * fs->blocksize,
 		.entries_left = EXTRACT_ENTRY_LIMIT};
 	int rc;
 
@@ -526,7 +530,8 @@ int extract_all(ext2_filsys fs, int fd, int dest,
 	x.chunk = memory_alloc(COPY_BYTES);
 	x.folders_seen = memory_alloc(fs->super->s_inodes_count / 8 + 1);
 	mark_folder(&x, EXT2_ROOT_INO);
-	rc = extract_folder(&x, dest, EXT2_ROOT_INO);
+	mark_folder(&x, from->folder);
+	rc = extract_folder(&x, dest, from->folder);
 	tdestroy(x.names, forget_name);
 	free(x.folders_seen);
 	free(x.chunk);

@@ -22,10 +22,18 @@ struct extract_totals {
 	uint64_t files, folders, links, bytes;
 };
 
-/* Extracts the root folder of fs, whose image is open as fd, into the folder `dest`.
- * tell() hears of each file that was left out. Returns 0 where it went through the whole
- * disk, or -1 with a message where this side failed (no space left, say). */
-int extract_all(ext2_filsys fs, int fd, int dest,
+/* What is extracted: a folder of fs, which begins at this offset of the image fd. */
+struct extract_source {
+	ext2_filsys fs;
+	int fd;
+	uint64_t offset;
+	ext2_ino_t folder;
+};
+
+/* Extracts it into the folder `dest`. tell() hears of each file that was left out.
+ * Returns 0 where it went through all of it, or -1 with a message where this side failed
+ * (no space left, say). */
+int extract_all(const struct extract_source *from, int dest,
 	void (*tell)(void *context, enum extract_note note, const char *path,
 		const char *text),
 	void *context, struct extract_totals *totals, struct diag *d);

@@ -17,6 +17,9 @@
 #include "clock.h"
 #include "common/file.h"
 #include "common/text.h"
+#include "control.h"
+#include "drives.h"
+#include "hear.h"
 #include "outcome.h"
 #include "runtime/unit.h"
 #include "wake.h"
@@ -26,132 +29,16 @@
 #define BOOT_TCG_MS 180000
 /* From a snapshot it takes a tenth of a second. */
 #define WAKE_MS 30000
-/* The guest enforces its limit itself; this is for one that does not. */
-#define GRACE_MS 30000
-#define GRACE_PART 10
-/* From the record to the end of QEMU; from a panic to the reboot after it. */
-#define SHUTDOWN_MS 60000
-#define PANIC_MS 3000
-#define ERRORS_LIMIT_BYTES 8192
-
-static void set_deadline(struct instance *i, enum stop_cause cause, uint64_t in_ms)
-{
-	i->deadline_cause = cause;
-	i->deadline_ms = cause == STOP_NONE ? CLOCK_NEVER : clock_now_ms() + in_ms;
-}
-
-static void set_time_deadline(struct instance *i)
-{
-	uint64_t limit = i->context->time_ms;
-
-	if (limit)
-		set_deadline(i, STOP_TIME, limit + limit / GRACE_PART + GRACE_MS);
-	else
-		set_deadline(i, STOP_NONE, 0);
-}
+/* A whole system of its own has more to do before its agent starts. */
+#define BOOT_SYSTEM_FACTOR 4
 
 uint64_t instance_boot_limit(const struct instance_context *c, enum accelerator a)
 {
+	uint64_t limit = a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS;
+
 	if (c->boot_ms)
 		return c->boot_ms;
-	return a == ACCELERATOR_KVM ? BOOT_KVM_MS : BOOT_TCG_MS;
-}
-
-static void keep_live(struct instance *i, int stream, const char *bytes, size_t size)
-{
-	struct buffer *b = &i->live[stream];
-	struct relay *r = stream ? i->context->err : i->context->out;
-
-	i->relayed[stream] += size;
-	live_add(&i->view, stream, bytes, size);
-	if (r)
-		relay_add(r, bytes, size);
-	buffer_add(b, bytes, size);
-	if (b->size > 2 * INSTANCE_LIVE_BYTES) {
-		memmove(b->bytes, b->bytes + b->size - INSTANCE_LIVE_BYTES,
-			INSTANCE_LIVE_BYTES);
-		b->size = INSTANCE_LIVE_BYTES;
-	}
-}
-
-/* What it wrote, QEMU has written, and is the kernel's: only a disk that is kept is worth
- * waiting for, until it is unmounted. A guest that says so again and again wins no time
- * by it. */
-static void hear_done(struct instance *i)
-{
-	if (i->context->keep == KEEP_NONE) {
-		i->is_done = 1;
-		qemu_kill(&i->qemu);
-	} else if (clock_now_ms() + SHUTDOWN_MS < i->deadline_ms) {
-		set_deadline(i, STOP_SHUTDOWN, SHUTDOWN_MS);
-	}
-}
-
-static void hear(void *context, const struct port_message *m)
-{
-	struct instance *i = context;
-
-	live_hear(&i->view);
-	switch (m->kind) {
-	case PORT_HELLO:
-		if (i->facts.hello)
-			break;
-		i->facts.hello = 1;
-		i->hello_ms = clock_now_ms();
-		if (i->deadline_cause == STOP_BOOT)
-			set_time_deadline(i);
-		break;
-	case PORT_STDOUT:
-	case PORT_STDERR:
-		keep_live(i, m->kind == PORT_STDERR, m->bytes, m->size);
-		break;
-	case PORT_PROGRESS:
-		live_set_progress(&i->view, m->fraction, m->text);
-		break;
-	case PORT_STARTED:
-		live_set_script(&i->view, m->text);
-		break;
-	case PORT_DONE:
-		hear_done(i);
-		break;
-	default:
-		break;
-	}
-}
-
-/* What this run tells the agent. */
-static char *make_arguments(const struct instance_context *c)
-{
-	const char *user = c->manifest->user;
-	int is_base = strcmp(user, WU_USER_BASE) == 0;
-
-	return memory_printf(WU_ARG_TIME "%" PRIu64 "%s%s", c->time_ms,
-		is_base ? "" : " " WU_ARG_USER, is_base ? "" : user);
-}
-
-/* Before its first word a guest can be had anew, cold. */
-static void fail_to_wake(struct instance *i, const char *why)
-{
-	if (i->facts.hello || i->not_woken)
-		return;
-	i->not_woken = text_visible(why);
-	qemu_kill(&i->qemu);
-}
-
-static void hear_monitor(void *context, const struct qmp_message *m)
-{
-	struct instance *i = context;
-	char *arguments;
-
-	if (m->kind == QMP_ERROR)
-		fail_to_wake(i, m->text);
-	if (m->kind != QMP_EVENT || strcmp(m->text, "RESUME") != 0 || i->is_told)
-		return;
-	i->is_told = 1;
-	arguments = make_arguments(i->context);
-	if (wake_tell(&i->qemu, arguments) < 0)
-		fail_to_wake(i, "the guest's port takes nothing");
-	free(arguments);
+	return manifest_is_served(c->manifest) ? limit * BOOT_SYSTEM_FACTOR : limit;
 }
 
 static void end(struct instance *i)
@@ -179,31 +66,9 @@ static void give_up_for(struct instance *i, struct diag *d)
 	diag_clear(d);
 }
 
-static int copy_output_disk(
-	struct instance *i, const struct snapshot *from, struct diag *d)
-{
-	int disk = from ? from->parts[SNAPSHOT_OUTPUT] : i->context->output;
-
-	i->output = openat(i->work.folder.fd, WU_OUTPUT_IMAGE,
-		O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (i->output < 0 || file_copy(disk, i->output, i->context->output_bytes) < 0)
-		return diag_fail_errno(d, "%s/%s/" WU_OUTPUT_IMAGE,
-			i->context->results->path, i->work.folder.name);
-	return 0;
-}
-
-static int open_disks(struct instance *i, const struct snapshot *from, struct diag *d)
-{
-	i->params = openat(
-		i->context->unit, i->what->cd.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (i->params < 0)
-		return diag_fail_errno(d, "%s", i->what->cd.path);
-	return copy_output_disk(i, from, d);
-}
-
 static char *make_append(const struct instance_context *c)
 {
-	char *arguments = make_arguments(c);
+	char *arguments = hear_make_arguments(c);
 	char *append = memory_printf("%s %s", c->manifest->append, arguments);
 
 	free(arguments);
@@ -224,34 +89,84 @@ static int start_qemu(struct instance *i, const struct snapshot *from, struct di
 {
 	const struct instance_context *c = i->context;
 	CLEANUP(file_close) int state = from ? open_state(from) : -1;
+	CLEANUP(file_close) int control = live_listen(results_live_folder(&i->work));
 	char *append = make_append(c);
-	const struct qemu_machine m = {
-		.start = from ? QEMU_RESTORED : QEMU_COLD,
-		.memory = from ? from->parts[SNAPSHOT_MEMORY] : -1,
-		.state = state,
-		.accelerator = i->accelerator,
-		.cpus = c->manifest->cpus,
-		.memory_bytes = c->manifest->memory_bytes,
-		.append = append,
-		.network = strcmp(c->manifest->network, "user") == 0,
-		.port = 1,
-		.kernel = c->kernel,
-		.initrd = c->initrd,
-		.app = c->app,
-		.params = i->params,
-		.output = i->output,
-		.root = c->root,
-	};
-	int rc = qemu_start(c->program, &m, &i->qemu, d);
+	struct qemu_machine m = QEMU_MACHINE_NONE;
+	int rc;
 
+	m.start = from ? QEMU_RESTORED : QEMU_COLD;
+	m.memory = from ? from->parts[SNAPSHOT_MEMORY] : -1;
+	m.state = state;
+	m.accelerator = i->accelerator;
+	m.cpus = c->manifest->cpus;
+	m.memory_bytes = c->manifest->memory_bytes;
+	m.append = append;
+	m.network = strcmp(c->manifest->network, "user") == 0;
+	m.port = 1;
+	m.control = control;
+	m.monitor = c->keep_guests;
+	drives_plug(i, &m);
+	rc = qemu_start(c->program, &m, &i->guest.qemu, d);
 	free(append);
 	if (rc < 0 || !from)
 		return rc;
 	i->is_warm = 1;
 	/* A QEMU that has ended already tells why on its way out. */
-	if (wake_load(&i->qemu, state) < 0)
-		fail_to_wake(i, "QEMU's monitor takes no command");
+	if (wake_load(&i->guest.qemu, state) < 0)
+		hear_failure_to_go_on(i, "QEMU's monitor takes no command");
 	return 0;
+}
+
+/* The socket of its second port gets a further name, where this instance is looked for;
+ * what cannot be reached so runs nevertheless. */
+static void move_control(struct instance *i)
+{
+	char *path = memory_printf("/proc/self/fd/%d", i->guest.control);
+
+	if (i->guest.control >= 0)
+		(void)!linkat(AT_FDCWD, path, results_live_folder(&i->work),
+			CONTROL_SOCKET, AT_SYMLINK_FOLLOW);
+	free(path);
+}
+
+static void take_guest(struct instance *i, struct guest *from)
+{
+	guest_hand_on(from, &i->guest);
+	hear_begin(i);
+	i->is_kept = 1;
+	move_control(i);
+	if (exchange_put_in(
+		    &i->guest.exchange, i->guest.qemu.monitor, i->output, i->params) < 0)
+		hear_failure_to_go_on(i, "QEMU's monitor takes no command");
+}
+
+static int get_guest(
+	struct instance *i, const struct instance_origin *from, struct diag *d)
+{
+	if (from->guest) {
+		take_guest(i, from->guest);
+		return 0;
+	}
+	if (start_qemu(i, from->snapshot, d) < 0)
+		return -1;
+	i->guest.control = openat(results_live_folder(&i->work), CONTROL_SOCKET,
+		O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return 0;
+}
+
+/* Nothing tells when a machine without an agent that speaks has booted: its limit is on
+ * all of it. */
+static void set_first_deadline(struct instance *i, const struct instance_origin *from)
+{
+	const struct instance_context *c = i->context;
+
+	i->facts.is_mute = c->manifest->layout == LAYOUT_SINGLE;
+	if (from->snapshot || from->guest)
+		hear_set_deadline(i, STOP_BOOT, WAKE_MS);
+	else if (!i->facts.is_mute)
+		hear_set_deadline(i, STOP_BOOT, instance_boot_limit(c, i->accelerator));
+	else
+		hear_set_deadline(i, c->time_ms ? STOP_TIME : STOP_NONE, c->time_ms);
 }
 
 void instance_init(struct instance *i)
@@ -259,7 +174,8 @@ void instance_init(struct instance *i)
 	*i = (struct instance){.work = WORK_NONE,
 		.output = -1,
 		.params = -1,
-		.qemu = QEMU_NONE,
+		.floppy = -1,
+		.guest = GUEST_NONE,
 		.unpack = {.pidfd = -1, .socket = -1},
 		.view = LIVE_NONE,
 		.deadline_ms = CLOCK_NEVER};
@@ -267,7 +183,7 @@ void instance_init(struct instance *i)
 
 int instance_start(struct instance *i, const struct instance_context *c,
 	const struct manifest_instance *what, enum accelerator a,
-	const struct snapshot *from, unsigned attempt)
+	const struct instance_origin *from, unsigned attempt)
 {
 	struct diag d = {0};
 
@@ -276,18 +192,15 @@ int instance_start(struct instance *i, const struct instance_context *c,
 	i->what = what;
 	i->accelerator = a;
 	i->attempt = attempt;
-	i->port.tell = hear;
-	i->port.context = i;
-	i->qmp.tell = hear_monitor;
-	i->qmp.context = i;
+	hear_begin(i);
 	i->started_ms = clock_now_ms();
 	i->started = (int64_t)time(NULL);
 	if (results_begin(c->results, what->id, &i->work, &d) < 0 ||
-		open_disks(i, from, &d) < 0 || start_qemu(i, from, &d) < 0) {
+		drives_open(i, from->snapshot, &d) < 0 || get_guest(i, from, &d) < 0) {
 		give_up_for(i, &d);
 		return -1;
 	}
-	set_deadline(i, STOP_BOOT, from ? WAKE_MS : instance_boot_limit(c, a));
+	set_first_deadline(i, from);
 	i->state = INSTANCE_RUNNING;
 	live_open(&i->view, results_live_folder(&i->work), c->output_bytes);
 	live_show(i, 1);
@@ -305,11 +218,7 @@ int instance_add_polls(const struct instance *i, struct pollfd *polls)
 	int count = 0;
 
 	if (i->state == INSTANCE_RUNNING) {
-		add_poll(polls, &count, i->qemu.pidfd);
-		add_poll(polls, &count, i->qemu.console);
-		add_poll(polls, &count, i->qemu.port);
-		add_poll(polls, &count, i->qemu.monitor);
-		add_poll(polls, &count, i->qemu.errors);
+		count = guest_add_polls(&i->guest, polls);
 	} else if (i->state == INSTANCE_UNPACKING) {
 		add_poll(polls, &count, i->unpack.socket);
 	} else if (i->state == INSTANCE_SYNCING) {
@@ -322,61 +231,6 @@ int instance_add_polls(const struct instance *i, struct pollfd *polls)
 uint64_t instance_deadline(const struct instance *i)
 {
 	return i->state == INSTANCE_RUNNING ? i->deadline_ms : CLOCK_NEVER;
-}
-
-/* Reads at most a megabyte, so that one loud guest does not silence the others, and
- * closes the descriptor at its end. */
-static void drain(struct instance *i, int *fd,
-	void (*take)(struct instance *i, const char *bytes, size_t size))
-{
-	char chunk[65536];
-	ssize_t n = -1;
-
-	for (int turns = 0; *fd >= 0 && turns < 16; turns++) {
-		n = read(*fd, chunk, sizeof(chunk));
-		if (n > 0)
-			take(i, chunk, (size_t)n);
-		else if (n < 0 && errno == EINTR)
-			continue;
-		else
-			break;
-	}
-	if (*fd >= 0 && (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)))
-		file_close(fd);
-}
-
-static void take_console(struct instance *i, const char *bytes, size_t size)
-{
-	int before = i->console.panicked;
-
-	console_feed(&i->console, bytes, size);
-	if (i->console.panicked && !before)
-		set_deadline(i, STOP_PANIC, PANIC_MS);
-}
-
-static void take_port(struct instance *i, const char *bytes, size_t size)
-{
-	port_feed(&i->port, bytes, size);
-}
-
-static void take_monitor(struct instance *i, const char *bytes, size_t size)
-{
-	qmp_feed(&i->qmp, bytes, size);
-}
-
-static void take_errors(struct instance *i, const char *bytes, size_t size)
-{
-	size_t room = ERRORS_LIMIT_BYTES - i->errors.size;
-
-	buffer_add(&i->errors, bytes, size < room ? size : room);
-}
-
-static void drain_all(struct instance *i)
-{
-	drain(i, &i->qemu.port, take_port);
-	drain(i, &i->qemu.console, take_console);
-	drain(i, &i->qemu.monitor, take_monitor);
-	drain(i, &i->qemu.errors, take_errors);
 }
 
 static int has_ended(int pidfd)
@@ -393,26 +247,27 @@ static int should_fall_back(const struct instance *i)
 	int qemu_died = f->stop == STOP_NONE &&
 			!(WIFEXITED(f->qemu_status) && WEXITSTATUS(f->qemu_status) == 0);
 
-	return !i->is_warm && i->accelerator == ACCELERATOR_KVM &&
+	return !i->is_warm && !i->is_kept && i->accelerator == ACCELERATOR_KVM &&
 	       i->context->may_fall_back && !f->hello &&
 	       (f->stop == STOP_BOOT || qemu_died);
 }
 
-/* A QEMU that somebody killed says nothing about snapshots; any other end before the
- * guest's first word does. */
+/* A QEMU that somebody killed says nothing about snapshots or guests that were kept; any
+ * other end before the guest's first word does. */
 static int could_not_wake(struct instance *i)
 {
+	struct buffer *errors = &i->guest.errors;
 	int status = i->facts.qemu_status;
 
-	if (!i->is_warm || i->facts.hello)
+	if ((!i->is_warm && !i->is_kept) || hear_has_begun(i))
 		return 0;
 	if (!i->not_woken && i->facts.stop == STOP_NONE && WIFSIGNALED(status) &&
 		(WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
 		return 0;
-	if (i->errors.size > 0) {
+	if (errors->size > 0) {
 		free(i->not_woken);
-		i->errors.bytes[strcspn(i->errors.bytes, "\n")] = '\0';
-		i->not_woken = text_visible(i->errors.bytes);
+		errors->bytes[strcspn(errors->bytes, "\n")] = '\0';
+		i->not_woken = text_visible(errors->bytes);
 	}
 	if (!i->not_woken)
 		i->not_woken = memory_strdup("the guest did not go on");
@@ -432,9 +287,9 @@ static void settle(struct instance *i)
 	struct diag d = {0};
 	int sent;
 
-	i->facts.panicked = i->console.panicked;
-	i->facts.panicked_out_of_memory = i->console.out_of_memory;
-	i->facts.panic = i->console.panic;
+	i->facts.panicked = i->guest.console.panicked;
+	i->facts.panicked_out_of_memory = i->guest.console.out_of_memory;
+	i->facts.panic = i->guest.console.panic;
 	if (outcome_settle(i, is_host_full(i), &d) < 0) {
 		give_up_for(i, &d);
 		return;
@@ -453,6 +308,7 @@ static void settle(struct instance *i)
 
 static void begin_unpacking(struct instance *i)
 {
+	const struct image_place place = drives_get_place(i);
 	struct diag d = {0};
 	CLEANUP(file_close) int files = -1;
 
@@ -469,7 +325,7 @@ static void begin_unpacking(struct instance *i)
 		settle(i);
 		return;
 	}
-	if (unpack_start(&i->unpack, i->output, i->context->output, files, &d) < 0)
+	if (unpack_start(&i->unpack, i->output, &place, files, &d) < 0)
 		give_up_for(i, &d);
 	else if (i->unpack.complete)
 		settle(i);
@@ -477,16 +333,12 @@ static void begin_unpacking(struct instance *i)
 
 static void end_qemu(struct instance *i)
 {
-	i->facts.qemu_status = qemu_reap(&i->qemu);
+	i->facts.qemu_status = guest_reap(&i->guest);
 	if (i->is_done)
 		i->facts.qemu_status = 0;
-	for (int turns = 0; turns < 64 && (i->qemu.port >= 0 || i->qemu.console >= 0 ||
-						  i->qemu.errors >= 0);
-		turns++)
-		drain_all(i);
 	i->ended_ms = clock_now_ms();
-	qemu_close(&i->qemu);
 	file_close(&i->params);
+	file_close(&i->floppy);
 	i->fell_back = should_fall_back(i);
 	if (i->fell_back)
 		give_up(i, "the guest does not boot with KVM");
@@ -496,16 +348,39 @@ static void end_qemu(struct instance *i)
 		begin_unpacking(i);
 }
 
+/* Its disk was taken out of a guest that goes on. */
+static void leave_guest(struct instance *i)
+{
+	i->deadline_ms = CLOCK_NEVER;
+	i->ended_ms = clock_now_ms();
+	file_close(&i->params);
+	begin_unpacking(i);
+}
+
 static void step_running(struct instance *i)
 {
-	drain_all(i);
+	struct guest *g = &i->guest;
+	int had_panicked = g->console.panicked;
+
+	guest_listen(g);
+	hear_console(i, had_panicked);
+	if (g->exchange.state == EXCHANGE_IS_OUT) {
+		leave_guest(i);
+		return;
+	}
 	if (clock_now_ms() >= i->deadline_ms) {
 		i->facts.stop = i->deadline_cause;
 		i->deadline_ms = CLOCK_NEVER;
-		qemu_kill(&i->qemu);
+		qemu_kill(&g->qemu);
 	}
-	if (has_ended(i->qemu.pidfd))
+	if (guest_has_ended(g))
 		end_qemu(i);
+}
+
+int instance_has_guest(const struct instance *i)
+{
+	return (i->state == INSTANCE_SYNCING || i->state == INSTANCE_ENDED) &&
+	       i->guest.qemu.pid > 0;
 }
 
 static void step_unpacking(struct instance *i)
@@ -574,11 +449,11 @@ void instance_interrupt(struct instance *i)
 	if (i->state == INSTANCE_IDLE || i->state == INSTANCE_ENDED)
 		return;
 	i->facts.interrupted = 1;
-	qemu_kill(&i->qemu);
+	qemu_kill(&i->guest.qemu);
 	unpack_kill(&i->unpack);
 	transfer_kill(&i->work.transfer);
-	if (i->qemu.pid > 0)
-		qemu_reap(&i->qemu);
+	if (i->guest.qemu.pid > 0)
+		qemu_reap(&i->guest.qemu);
 	if (i->unpack.pid > 0)
 		unpack_reap(&i->unpack);
 	give_up(i, NULL);
@@ -587,16 +462,12 @@ void instance_interrupt(struct instance *i)
 void instance_clear(struct instance *i)
 {
 	instance_interrupt(i);
-	qemu_close(&i->qemu);
+	guest_clear(&i->guest);
 	unpack_clear(&i->unpack);
-	console_clear(&i->console);
-	qmp_clear(&i->qmp);
 	free(i->not_woken);
-	buffer_clear(&i->errors);
 	buffer_clear(&i->live[0]);
 	buffer_clear(&i->live[1]);
-	file_close(&i->output);
-	file_close(&i->params);
+	drives_close(i);
 	live_close(&i->view);
 	json_decref(i->result);
 	instance_init(i);

@@ -13,19 +13,16 @@
 
 #include "classify.h"
 #include "common/diag.h"
-#include "console.h"
+#include "guest.h"
 #include "live.h"
 #include "manifest.h"
-#include "port.h"
-#include "qemu.h"
-#include "qmp.h"
 #include "record.h"
 #include "relay.h"
 #include "results.h"
 #include "snapshot.h"
 #include "unpack.h"
 
-#define INSTANCE_POLLS 6
+#define INSTANCE_POLLS GUEST_POLLS
 #define INSTANCE_LIVE_BYTES (64 * 1024)
 
 enum keep { KEEP_NONE, KEEP_FAILED, KEEP_ALL };
@@ -37,9 +34,11 @@ struct instance_context {
 	struct results *results;
 	const struct qemu_program *program;
 	int unit;		       /* the unit's folder */
-	int kernel, initrd, app, root; /* root: -1 where there is none */
-	int output;		       /* the unit's own output.img */
+	int kernel, initrd, app, root; /* -1 where there is none, as in all that follow */
+	int disk, seed;		       /* what the firmware boots; its second CD */
+	int output; /* the unit's own file that each instance starts from a copy of */
 	uint64_t output_bytes;
+	int keep_guests;  /* a guest that serves runs one instance after the other */
 	uint64_t time_ms; /* the limit given to the guest; 0: none */
 	uint64_t boot_ms; /* until a guest must have spoken; 0: long enough */
 	enum keep keep;
@@ -62,17 +61,14 @@ struct instance {
 	const struct manifest_instance *what;
 	enum accelerator accelerator;
 	struct work work;
-	int output, params; /* its disks */
-	int is_warm;	    /* it goes on from a snapshot */
-	int is_told;	    /* how it goes on */
-	int is_done;	    /* it said so, and QEMU was ended by us */
-	struct qemu qemu;
-	struct console console;
-	struct port port;
-	struct qmp qmp;
-	struct buffer errors;  /* QEMU's own messages */
-	struct buffer live[2]; /* the end of what came live: stdout, stderr */
-	uint64_t relayed[2];   /* bytes of it */
+	int output, params, floppy; /* its disks */
+	int is_warm;		    /* it goes on from a snapshot */
+	int is_kept;		    /* its guest ran another one before */
+	int is_told;		    /* how it goes on */
+	int is_done;		    /* it said so, and QEMU may be ended by us */
+	struct guest guest;	    /* while it runs; afterwards one that is to be kept */
+	struct buffer live[2];	    /* the end of what came live: stdout, stderr */
+	uint64_t relayed[2];	    /* bytes of it */
 	struct unpack unpack;
 	struct facts facts;
 	uint64_t started_ms, hello_ms, ended_ms;
@@ -95,12 +91,19 @@ uint64_t instance_boot_limit(const struct instance_context *c, enum accelerator 
 
 /* Makes it idle; first of all. */
 void instance_init(struct instance *i);
-/* Starts it in i, which is idle: cold, or from a snapshot (else NULL). `attempt` counts
- * from 1. Where this returns -1, i has ended as a host-error, whose reason is in its
- * verdict. */
+/* What an instance goes on from; both NULL: nothing, it boots. */
+struct instance_origin {
+	const struct snapshot *snapshot;
+	struct guest *guest; /* taken over */
+};
+
+/* Starts it in i, which is idle. `attempt` counts from 1. Where this returns -1, i has
+ * ended as a host-error, whose reason is in its verdict. */
 int instance_start(struct instance *i, const struct instance_context *c,
 	const struct manifest_instance *what, enum accelerator a,
-	const struct snapshot *from, unsigned attempt);
+	const struct instance_origin *from, unsigned attempt);
+/* 1 where it runs no more, but its guest does, and waits for another instance. */
+int instance_has_guest(const struct instance *i);
 
 /* Fills in at most INSTANCE_POLLS; returns how many. */
 int instance_add_polls(const struct instance *i, struct pollfd *polls);

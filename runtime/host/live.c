@@ -5,12 +5,16 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "common/file.h"
 #include "common/text.h"
+#include "control.h"
 #include "instance.h"
 #include "jsontext.h"
 
@@ -28,6 +32,22 @@ void live_open(struct live *l, int folder, uint64_t limit_bytes)
 	for (int stream = 0; stream < 2; stream++)
 		l->logs[stream] = openat(folder, names[stream],
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+/* By way of the descriptor, a path is short enough for any folder. Only its owner may
+ * reach the guest, whatever the umask. */
+int live_listen(int folder)
+{
+	struct sockaddr_un place = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(place.sun_path, sizeof(place.sun_path),
+		"/proc/self/fd/%d/" CONTROL_SOCKET, folder);
+	if (fd >= 0 && (bind(fd, (struct sockaddr *)&place, sizeof(place)) < 0 ||
+			       fchmodat(folder, CONTROL_SOCKET, 0600, 0) < 0 ||
+			       listen(fd, 1) < 0))
+		file_close(&fd);
+	return fd;
 }
 
 void live_hear(struct live *l)

@@ -32,6 +32,9 @@ struct live {
 #define LIVE_NONE ((struct live){.folder = -1, .logs = {-1, -1}, .fraction = -1})
 
 void live_open(struct live *l, int folder, uint64_t limit_bytes);
+/* Makes the socket in the folder. One that listens, for QEMU; -1 where the folder's
+ * filesystem has none: then nothing reaches the instance while it runs. */
+int live_listen(int folder);
 /* The agent spoke. */
 void live_hear(struct live *l);
 void live_set_progress(struct live *l, double fraction, const char *text);

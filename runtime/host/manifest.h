@@ -71,6 +71,12 @@ const struct manifest_file *manifest_find_file(
  * message that says which ids there are. */
 const struct manifest_instance *manifest_find_instance(
 	const struct manifest *m, const char *text, struct diag *d);
+/* Where its results go unless the user says otherwise; the caller frees. */
+char *manifest_get_results(const struct manifest *m);
+/* The file that each instance starts from a copy of: its output disk, or all. */
+const struct manifest_file *manifest_get_written(const struct manifest *m);
+/* 1 where the guest boots a disk of its own, and its agent waits there for instances. */
+int manifest_is_served(const struct manifest *m);
 /* The digest of all that decides this instance's result. */
 void manifest_instance_key(const struct manifest *m, const struct manifest_instance *i,
 	char key[DIGEST_HEX]);

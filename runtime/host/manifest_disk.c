@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "common/text.h"
+#include "common/memory.h"
 #include "runtime/unit.h"
 
 #define PATH_LIMIT 1024
@@ -134,4 +134,21 @@ int manifest_parse_layout(const struct spot *s, const json_t *root, struct manif
 	if ((disk || m->layout != LAYOUT_DISKS) && parse_disk(s, disk, m) < 0)
 		return -1;
 	return check_files(s, m);
+}
+
+char *manifest_get_results(const struct manifest *m)
+{
+	return m->results ? memory_strdup(m->results)
+			  : memory_printf("results/%s", m->name);
+}
+
+const struct manifest_file *manifest_get_written(const struct manifest *m)
+{
+	return m->layout == LAYOUT_DISKS ? manifest_find_file(m, WU_OUTPUT_IMAGE)
+					 : m->disk.file;
+}
+
+int manifest_is_served(const struct manifest *m)
+{
+	return m->layout == LAYOUT_DISKS && m->disk.file;
 }

@@ -94,20 +94,20 @@ static int place_console(const struct instance *i, struct diag *d)
 	if (strcmp(i->verdict.class, WU_CLASS_OK) == 0 ||
 		strcmp(i->verdict.class, WU_CLASS_APP_FAILED) == 0)
 		return 0;
-	return console_save(&i->console, i->work.result, OUTCOME_CONSOLE, d);
+	return console_save(&i->guest.console, i->work.result, OUTCOME_CONSOLE, d);
 }
 
 static int place_disk(const struct instance *i, struct diag *d)
 {
+	const char *name = manifest_get_written(i->context->manifest)->path;
 	int ok = strcmp(i->verdict.class, WU_CLASS_OK) == 0;
 	int keep =
 		i->context->keep == KEEP_ALL || (i->context->keep == KEEP_FAILED && !ok);
 
-	if (keep && renameat(i->work.folder.fd, WU_OUTPUT_IMAGE, i->work.result,
-			    WU_OUTPUT_IMAGE) < 0)
-		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
-	if (!keep && unlinkat(i->work.folder.fd, WU_OUTPUT_IMAGE, 0) < 0)
-		return diag_fail_errno(d, WU_OUTPUT_IMAGE);
+	if (keep && renameat(i->work.folder.fd, name, i->work.result, name) < 0)
+		return diag_fail_errno(d, "%s", name);
+	if (!keep && unlinkat(i->work.folder.fd, name, 0) < 0)
+		return diag_fail_errno(d, "%s", name);
 	return 0;
 }
 
@@ -179,7 +179,9 @@ static int write_result(struct instance *i, const struct record *r, struct diag 
 		.params = i->what->params,
 		.accelerator = qemu_accelerator_name(i->accelerator),
 		.qemu = c->program->number,
-		.start = i->is_warm ? "warm" : "cold",
+		.start = i->is_warm   ? "warm"
+			 : i->is_kept ? "kept"
+				      : "cold",
 		.host = c->host,
 		.wall_ms = i->ended_ms - i->started_ms,
 		.boot_ms = i->facts.hello ? i->hello_ms - i->started_ms : 0,
@@ -209,11 +211,11 @@ static char *describe_qemu_failure(const struct instance *i)
 	const struct facts *f = &i->facts;
 	struct buffer b = {0};
 
-	if (f->stop != STOP_NONE || i->errors.size == 0 ||
+	if (f->stop != STOP_NONE || i->guest.errors.size == 0 ||
 		(WIFEXITED(f->qemu_status) && WEXITSTATUS(f->qemu_status) == 0))
 		return NULL;
 	buffer_add_text(&b, "QEMU: ");
-	text_add_visible(&b, i->errors.bytes, strcspn(i->errors.bytes, "\n"));
+	text_add_visible(&b, i->guest.errors.bytes, strcspn(i->guest.errors.bytes, "\n"));
 	return b.bytes;
 }
 

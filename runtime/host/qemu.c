@@ -18,19 +18,9 @@
 #include "child.h"
 #include "common/file.h"
 #include "common/memory.h"
-#include "runtime/unit.h"
+#include "qemu_machine.h"
 
-#define ARGUMENT_LIMIT 128
 #define VERSION_LIMIT_BYTES 4096
-#define EMPTY_DISK_BYTES (UINT64_C(1) << 46)
-
-struct arguments {
-	struct arena arena;
-	char *list[ARGUMENT_LIMIT];
-	size_t count;
-	int passed[16]; /* descriptors that QEMU inherits */
-	size_t passed_count;
-};
 
 const char *qemu_accelerator_name(enum accelerator a)
 {
@@ -120,157 +110,10 @@ void qemu_forget(struct qemu_program *p)
 	*p = (struct qemu_program){0};
 }
 
-static void add(struct arguments *a, const char *text)
-{
-	if (a->count < ARGUMENT_LIMIT - 1)
-		a->list[a->count++] = arena_strdup(&a->arena, text);
-}
-
-static void __attribute__((format(printf, 3, 4)))
-add_option(struct arguments *a, const char *option, const char *fmt, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	text = memory_vprintf(fmt, args);
-	va_end(args);
-	add(a, option);
-	add(a, text);
-	free(text);
-}
-
-static void pass(struct arguments *a, int fd)
-{
-	a->passed[a->passed_count++] = fd;
-}
-
-uint64_t qemu_round_memory(uint64_t bytes)
-{
-	return (bytes + (1 << 20) - 1) >> 20 << 20;
-}
-
-/* Private, a mapping keeps what the guest writes to itself. QEMU opens the file anew. */
-static void add_memory(struct arguments *a, const struct qemu_machine *m)
-{
-	uint64_t mib = qemu_round_memory(m->memory_bytes) >> 20;
-
-	add_option(a, "-m", "%" PRIu64, mib);
-	if (m->start == QEMU_COLD)
-		return;
-	pass(a, m->memory);
-	add_option(a, "-object",
-		"memory-backend-file,id=ram,size=%" PRIu64
-		"M,mem-path=/proc/self/fd/%d,share=%s,merge=off",
-		mib, m->memory, m->start == QEMU_SAVED ? "on" : "off");
-}
-
-/* What a restored machine runs is in its memory already. */
-static void add_kernel(struct arguments *a, const struct qemu_machine *m)
-{
-	if (m->start == QEMU_RESTORED) {
-		pass(a, m->state);
-		add_option(a, "-incoming", "defer");
-		return;
-	}
-	add_option(a, "-kernel", "/proc/self/fd/%d", m->kernel);
-	add_option(a, "-initrd", "/proc/self/fd/%d", m->initrd);
-	add_option(a, "-append", "%s", m->append);
-	pass(a, m->kernel);
-	pass(a, m->initrd);
-}
-
-static void add_machine(
-	struct arguments *a, const struct qemu_program *p, const struct qemu_machine *m)
-{
-	add(a, p->path);
-	add(a, "-nodefaults");
-	add(a, "-no-user-config");
-	add(a, "-no-reboot");
-	if (p->sandbox)
-		add_option(a, "-sandbox",
-			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
-			"resourcecontrol=deny");
-	add_option(a, "-display", "none");
-	add_option(a, "-machine", "q35,accel=%s%s", qemu_accelerator_name(m->accelerator),
-		m->start == QEMU_COLD ? "" : ",memory-backend=ram");
-	if (p->bios)
-		add_option(a, "-bios", "%s", p->bios);
-	/* TCG copies by `rep movsb` byte for byte; told that it is not fast, a kernel
-	 * copies eight at a time, and boots in 5 % less. */
-	add_option(
-		a, "-cpu", m->accelerator == ACCELERATOR_KVM ? "host" : "max,erms=off");
-	add_option(a, "-smp", "%u", m->cpus);
-	add_memory(a, m);
-	add_kernel(a, m);
-}
-
-/* A disk by descriptor: no path, no lock, and no second open in another mode. The output
- * disk is a scratch copy that is synced when it was unpacked: QEMU need not flush it. */
-static void add_disk(struct arguments *a, const char *name, int fd, int writable)
-{
-	if (fd < 0)
-		return;
-	pass(a, fd);
-	add_option(a, "-add-fd", "fd=%d,set=%d", fd, fd);
-	add_option(a, "-blockdev",
-		"driver=raw,node-name=%s,read-only=%s%s,file.driver=file,"
-		"file.filename=/dev/fdset/%d,file.locking=off",
-		name, writable ? "off" : "on",
-		writable ? ",cache.no-flush=on,discard=unmap" : "", fd);
-	add_option(a, "-device", "virtio-blk-pci,drive=%s%s", name,
-		writable ? ",werror=report,rerror=report" : "");
-}
-
-/* What stands for a disk that is still to come: larger than any, so that a guest which
- * remembers this size never misses a part of that one. */
-static void add_empty_disk(struct arguments *a, const char *name)
-{
-	add_option(a, "-blockdev",
-		"driver=null-co,node-name=%s,size=%" PRIu64
-		",read-zeroes=on,read-only=on",
-		name, EMPTY_DISK_BYTES);
-	add_option(a, "-device", "virtio-blk-pci,drive=%s", name);
-}
-
-static void add_monitor(struct arguments *a, int monitor)
-{
-	pass(a, monitor);
-	add_option(a, "-chardev", "socket,id=monitor,fd=%d", monitor);
-	add_option(a, "-mon", "chardev=monitor,mode=control");
-}
-
-static void add_devices(
-	struct arguments *a, const struct qemu_machine *m, int console, int port)
-{
-	pass(a, console);
-	add_option(a, "-chardev", "socket,id=console,fd=%d", console);
-	add_option(a, "-device", "isa-serial,chardev=console");
-	add_option(a, "-object", "rng-builtin,id=rng");
-	add_option(a, "-device", "virtio-rng-pci,rng=rng");
-	add_disk(a, "app", m->app, 0);
-	if (m->start == QEMU_SAVED && m->params < 0)
-		add_empty_disk(a, "params");
-	else
-		add_disk(a, "params", m->params, 0);
-	add_disk(a, "output", m->output, 1);
-	add_disk(a, "root", m->root, 0);
-	if (port >= 0) {
-		pass(a, port);
-		add_option(a, "-chardev", "socket,id=port,fd=%d", port);
-		add_option(a, "-device", "virtio-serial-pci");
-		add_option(a, "-device", "virtserialport,chardev=port,name=" WU_PORT);
-	}
-	if (m->network) {
-		add_option(a, "-netdev", "user,id=net");
-		add_option(a, "-device", "virtio-net-pci,netdev=net,romfile=");
-	}
-}
-
 /* Never returns. errno goes to the parent through `failure`, which exec closes. What our
  * own parent left open, make's jobserver say, is not for QEMU (kernels before 5.11 cannot
  * close it). */
-static void exec_qemu(struct arguments *a, int errors, int failure)
+static void exec_qemu(struct qemu_arguments *a, int errors, int failure)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -279,6 +122,8 @@ static void exec_qemu(struct arguments *a, int errors, int failure)
 		syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);
 		for (size_t i = 0; i < a->passed_count; i++)
 			fcntl(a->passed[i], F_SETFD, 0);
+		if (a->scratch)
+			setenv("TMPDIR", a->scratch, 1);
 		execv(a->list[0], a->list);
 	}
 	(void)!write(failure, &errno, sizeof(errno));
@@ -320,7 +165,7 @@ static int make_ends(struct ends *e, const struct qemu_machine *m, struct diag *
 {
 	if (make_socket_pair(e->console, 1) < 0 ||
 		make_socket_pair(e->port, m->port) < 0 ||
-		make_socket_pair(e->monitor, m->start != QEMU_COLD) < 0 ||
+		make_socket_pair(e->monitor, m->start != QEMU_COLD || m->monitor) < 0 ||
 		pipe2(e->errors, O_CLOEXEC) < 0 || pipe2(e->failure, O_CLOEXEC) < 0 ||
 		fcntl(e->errors[0], F_SETFL, O_NONBLOCK) < 0)
 		return diag_fail_errno(d, "QEMU's descriptors");
@@ -349,16 +194,14 @@ static int take(int *fd)
 int qemu_start(const struct qemu_program *p, const struct qemu_machine *m, struct qemu *q,
 	struct diag *d)
 {
-	struct arguments a = {0};
+	struct qemu_arguments a = {0};
 	CLEANUP(close_ends) struct ends e = ENDS_NONE;
 
 	*q = QEMU_NONE;
 	if (make_ends(&e, m, d) < 0)
 		return -1;
-	add_machine(&a, p, m);
-	add_devices(&a, m, e.console[1], e.port[1]);
-	if (m->start != QEMU_COLD)
-		add_monitor(&a, e.monitor[1]);
+	qemu_describe(
+		&a, p, m, &(struct qemu_channels){e.console[1], e.port[1], e.monitor[1]});
 	q->pid = child_fork(&q->pidfd, d);
 	if (q->pid == 0)
 		exec_qemu(&a, e.errors[1], e.failure[1]);

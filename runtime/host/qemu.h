@@ -40,14 +40,42 @@ struct qemu_machine {
 	unsigned cpus;
 	uint64_t memory_bytes;
 	const char *append;
-	int network; /* user networking */
-	int port;    /* the agent's port */
-	int kernel, initrd;
+	int network;	    /* user networking */
+	int port;	    /* the agent's ports */
+	int control;	    /* a listening socket for the second one; -1: not connected */
+	int monitor;	    /* it has one also where it is cold */
+	int kernel, initrd; /* -1: its firmware boots `disk` */
+	int disk, seed, floppy;
+	const char *disk_format; /* as QEMU calls it */
+	int scratch; /* a folder: what is written to `disk` goes into a file there that
+			has no name; -1: into `disk` itself */
 	/* a saved machine without params has a drive there that is empty */
 	int app, params, output, root;
 	int memory; /* unless cold: a file of as many bytes */
 	int state;  /* restored: what QEMU reads by this very number */
 };
+
+#define QEMU_MACHINE_NONE                                                                \
+	((struct qemu_machine){.control = -1,                                            \
+		.kernel = -1,                                                            \
+		.initrd = -1,                                                            \
+		.disk = -1,                                                              \
+		.seed = -1,                                                              \
+		.floppy = -1,                                                            \
+		.scratch = -1,                                                           \
+		.app = -1,                                                               \
+		.params = -1,                                                            \
+		.output = -1,                                                            \
+		.root = -1,                                                              \
+		.memory = -1,                                                            \
+		.state = -1})
+
+/* What a machine that its firmware boots calls its drives, for its monitor. */
+#define QEMU_CD "cd" /* the device; its first medium is QEMU_PARAMS */
+#define QEMU_PARAMS "params"
+#define QEMU_OUTPUT "output" /* the device and what is in it */
+#define QEMU_OUTPUT_BUS "scsi.0"
+#define QEMU_OUTPUT_UNIT 1
 
 struct qemu {
 	pid_t pid;
@@ -55,7 +83,7 @@ struct qemu {
 	int console; /* the serial port, to read */
 	int port;    /* the agent's port, or -1 */
 	int errors;  /* QEMU's own messages, to read */
-	int monitor; /* QMP; -1 where cold */
+	int monitor; /* QMP, or -1 */
 };
 
 #define QEMU_NONE ((struct qemu){0, -1, -1, -1, -1, -1})

@@ -29,7 +29,7 @@ struct record_context {
 	const char *id, *unit, *key;
 	const json_t *params;
 	const char *accelerator, *qemu, *host;
-	const char *start;	     /* "cold" or "warm" */
+	const char *start;	     /* "cold", "warm" or "kept" */
 	uint64_t wall_ms, boot_ms;   /* of QEMU; until hello (0: never) */
 	uint64_t limit_ms;	     /* the time limit given to the guest; 0: none */
 	int64_t started;	     /* seconds since 1970 */

@@ -24,7 +24,7 @@ static int has(const struct room *r, const struct instance *list, size_t count)
 		running |= list[n].state != INSTANCE_IDLE;
 		if (list[n].state != INSTANCE_RUNNING)
 			continue;
-		used = host_read_used_memory(list[n].qemu.pid);
+		used = host_read_used_memory(list[n].guest.qemu.pid);
 		claimed += used < r->guest_bytes ? r->guest_bytes - used : 0;
 	}
 	return !running || available >= claimed + r->guest_bytes;

@@ -76,7 +76,7 @@ static int select_instances(
 static int open_results(struct submission *s, struct diag *d)
 {
 	char *given = s->options->output ? memory_strdup(s->options->output)
-					 : memory_printf("results/%s", s->manifest.name);
+					 : manifest_get_results(&s->manifest);
 	int rc = file_make_folders(given, d);
 
 	if (rc == 0)

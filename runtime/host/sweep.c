@@ -66,19 +66,10 @@ static int may_try_again(const struct sweep *s, size_t slot)
 	       classify_is_worth_a_retry(s->slots[slot].verdict.class);
 }
 
-/* The slot's instance has ended, and not by an interruption. */
-static void finish(struct sweep *s, size_t slot)
-{
-	int again = may_try_again(s, slot);
-
-	s->listener->ended(s->listener->context, &s->slots[slot], again);
-	instance_clear(&s->slots[slot]);
-	if (again)
-		put(&s->waiting, s->numbers[slot]);
-}
+static void finish(struct sweep *s, size_t slot);
 
 static void start(
-	struct sweep *s, size_t slot, size_t number, const struct snapshot *from)
+	struct sweep *s, size_t slot, size_t number, const struct instance_origin *from)
 {
 	struct task *t = &s->tasks[number];
 
@@ -97,17 +88,59 @@ static enum sweep_answer ask(const struct sweep *s, const struct task *t)
 	return t->attempts ? SWEEP_RUN : s->listener->ask(s->listener->context, t->what);
 }
 
-/* Takes the first task that is not another run's into the slot, if there is one. */
-static void fill_slot(struct sweep *s, size_t slot)
+/* Takes the first task that is not another run's into the slot, if there is one; it goes
+ * on in a guest that is there (else NULL). */
+static void fill_slot(struct sweep *s, size_t slot, struct guest *guest)
 {
 	while (s->slots[slot].state == INSTANCE_IDLE && s->waiting.count > 0) {
 		size_t number = take(&s->waiting);
 		enum sweep_answer answer = ask(s, &s->tasks[number]);
+		struct instance_origin from = {.guest = guest};
 
+		if (!guest)
+			from.snapshot = warm_get(s->plan->warm);
 		if (answer == SWEEP_RUN)
-			start(s, slot, number, warm_get(s->plan->warm));
+			start(s, slot, number, &from);
 		else if (answer == SWEEP_LATER)
 			put(&s->held, number);
+		if (guest && guest->qemu.pid <= 0)
+			guest = NULL;
+	}
+}
+
+/* The slot's instance has ended, and not by an interruption. A guest of it that goes on
+ * has the slot for its next one. */
+static void finish(struct sweep *s, size_t slot)
+{
+	struct instance *i = &s->slots[slot];
+	int again = may_try_again(s, slot);
+	struct guest guest = GUEST_NONE;
+
+	s->listener->ended(s->listener->context, i, again);
+	if (instance_has_guest(i))
+		guest_hand_on(&i->guest, &guest);
+	instance_clear(i);
+	if (again)
+		put(&s->waiting, s->numbers[slot]);
+	if (guest.qemu.pid > 0)
+		fill_slot(s, slot, &guest);
+	guest_clear(&guest);
+}
+
+/* Guests that have done with an instance, whose result is on its way to the disk, go on
+ * with the next where there is a slot. */
+static void pass_guests_on(struct sweep *s)
+{
+	size_t to = 0;
+
+	for (size_t n = 0; n < s->slot_count && s->waiting.count > 0; n++) {
+		if (!instance_has_guest(&s->slots[n]))
+			continue;
+		while (to < s->slot_count && s->slots[to].state != INSTANCE_IDLE)
+			to++;
+		if (to == s->slot_count)
+			return;
+		fill_slot(s, to, &s->slots[n].guest);
 	}
 }
 
@@ -137,6 +170,7 @@ static size_t count_busy(const struct sweep *s)
 
 static void fill_slots(struct sweep *s)
 {
+	pass_guests_on(s);
 	if (count_busy(s) < s->plan->slots)
 		ask_again(s);
 	for (size_t n = 0; n < s->slot_count && s->waiting.count > 0; n++) {
@@ -146,7 +180,7 @@ static void fill_slots(struct sweep *s)
 			return;
 		if (!room_has(&s->room, s->slots, s->slot_count))
 			return;
-		fill_slot(s, n);
+		fill_slot(s, n, NULL);
 	}
 	s->room.is_short = 0;
 }
@@ -165,6 +199,7 @@ static void fall_back(struct sweep *s)
 
 static void step(struct sweep *s, size_t slot)
 {
+	const struct instance_origin nothing = {0};
 	struct instance *i = &s->slots[slot];
 
 	instance_step(i);
@@ -181,7 +216,7 @@ static void step(struct sweep *s, size_t slot)
 		fall_back(s);
 	instance_clear(i);
 	s->tasks[s->numbers[slot]].attempts--;
-	start(s, slot, s->numbers[slot], NULL);
+	start(s, slot, s->numbers[slot], &nothing);
 }
 
 static void step_warm(struct sweep *s)
@@ -240,7 +275,7 @@ static int wait_for_news(struct sweep *s)
 static void interrupt_all(struct sweep *s)
 {
 	for (size_t n = 0; n < s->slot_count; n++)
-		qemu_kill(&s->slots[n].qemu);
+		qemu_kill(&s->slots[n].guest.qemu);
 	for (size_t n = 0; n < s->slot_count; n++) {
 		if (s->slots[n].state == INSTANCE_IDLE)
 			continue;

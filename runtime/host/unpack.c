@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,7 +16,6 @@
 #include "child.h"
 #include "common/file.h"
 #include "common/text.h"
-#include "image.h"
 #include "jail.h"
 
 #define NOTES_LIMIT 100
@@ -91,29 +89,33 @@ static int set_jail(uint64_t image_bytes, struct diag *d)
 	return jail_enter(&limits, CHILD_DEST, d);
 }
 
-static void extract(struct diag *d)
+static void extract(const struct image_place *p, struct diag *d)
 {
 	struct extract_totals totals = {0};
 	struct notes notes = {0};
 	struct diag damage = {0};
-	ext2_filsys fs = image_open(CHILD_IMAGE, &damage);
+	struct extract_source from = {.fs = image_open(CHILD_IMAGE, p, &damage),
+		.fd = CHILD_IMAGE,
+		.offset = p->offset};
 
-	if (fs)
-		extract_all(fs, CHILD_IMAGE, CHILD_DEST, tell, &notes, &totals, d);
+	if (from.fs)
+		from.folder = image_find_folder(from.fs, p, &damage);
+	if (from.folder)
+		extract_all(&from, CHILD_DEST, tell, &notes, &totals, d);
 	else
 		tell(&notes, EXTRACT_DAMAGED, "/", damage.lines[0].text);
 	say_totals(&totals, &notes);
 }
 
 /* Ends with 0 where everything that it wrote is on the disk. */
-static void run_child(uint64_t image_bytes)
+static void run_child(const struct image_place *p)
 {
 	struct diag d = {0};
 	char word;
 	ssize_t n;
 
-	if (set_jail(image_bytes, &d) == 0)
-		extract(&d);
+	if (set_jail(p->size_bytes, &d) == 0)
+		extract(p, &d);
 	if (d.count)
 		say(ITEM_HOST, d.lines[0].text);
 	/* The image goes first: bytes of a file that nobody has are not written out. */
@@ -127,7 +129,7 @@ static void run_child(uint64_t image_bytes)
 	_exit(0);
 }
 
-static void become_unpacker(int image, int dest, int report, uint64_t image_bytes)
+static void become_unpacker(int image, int dest, int report, const struct image_place *p)
 {
 	const int keep[] = {image, dest, report};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -135,16 +137,16 @@ static void become_unpacker(int image, int dest, int report, uint64_t image_byte
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
 		jail_keep_descriptors(keep, 3) < 0)
 		_exit(1);
-	run_child(image_bytes);
+	run_child(p);
 }
 
 /* --- in the parent --- */
 
-static int note_bad_superblock(struct unpack *u, int image, int pristine)
+static int note_bad_superblock(struct unpack *u, int image, const struct image_place *p)
 {
 	struct diag damage = {0};
 
-	if (image_check(image, pristine, &damage) == 0)
+	if (image_check(image, p, &damage) == 0)
 		return 0;
 	json_array_append_new(u->damaged, json_string(damage.lines[0].text));
 	u->damaged_count = 1;
@@ -154,24 +156,22 @@ static int note_bad_superblock(struct unpack *u, int image, int pristine)
 	return -1;
 }
 
-int unpack_start(struct unpack *u, int image, int pristine, int dest, struct diag *d)
+int unpack_start(struct unpack *u, int image, const struct image_place *p, int dest,
+	struct diag *d)
 {
 	int ends[2];
-	struct stat st;
 
 	*u = (struct unpack){.pidfd = -1, .socket = -1};
 	u->skipped = json_array();
 	u->damaged = json_array();
 	buffer_add(&u->report, "", 0);
-	if (fstat(image, &st) < 0)
-		return diag_fail_errno(d, "output disk");
-	if (note_bad_superblock(u, image, pristine) < 0)
+	if (note_bad_superblock(u, image, p) < 0)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return diag_fail_errno(d, "unpacker");
 	u->pid = child_fork(&u->pidfd, d);
 	if (u->pid == 0)
-		become_unpacker(image, dest, ends[1], (uint64_t)st.st_size);
+		become_unpacker(image, dest, ends[1], p);
 	close(ends[1]);
 	u->socket = ends[0];
 	if (u->pid < 0 || fcntl(u->socket, F_SETFL, O_NONBLOCK) < 0)

@@ -10,6 +10,7 @@
 #include "common/diag.h"
 #include "common/memory.h"
 #include "extract.h"
+#include "image.h"
 
 struct unpack {
 	pid_t pid;
@@ -26,9 +27,10 @@ struct unpack {
 	int is_no_disk;	    /* no unit's output disk at all: nothing was extracted */
 };
 
-/* Starts the child, which extracts the image into the folder dest. `pristine` is the
- * unit's own output.img, or -1. Returns 0 or -1. */
-int unpack_start(struct unpack *u, int image, int pristine, int dest, struct diag *d);
+/* Starts the child, which extracts what is in that place of the image into the folder
+ * dest. Returns 0 or -1. */
+int unpack_start(struct unpack *u, int image, const struct image_place *p, int dest,
+	struct diag *d);
 /* Reads what the child has said. Returns 1 where there may be more, 0 once it has said
  * everything (or died). */
 int unpack_read(struct unpack *u);

@@ -159,24 +159,23 @@ static int start_qemu(struct warm *w, enum accelerator a, struct diag *d)
 {
 	const struct instance_context *c = w->context;
 	char *append = memory_printf("%s " WU_ARG_WARM, c->manifest->append);
-	const struct qemu_machine m = {
-		.start = QEMU_SAVED,
-		.accelerator = a,
-		.cpus = c->manifest->cpus,
-		.memory_bytes = c->manifest->memory_bytes,
-		.append = append,
-		.network = strcmp(c->manifest->network, "user") == 0,
-		.port = 1,
-		.kernel = c->kernel,
-		.initrd = c->initrd,
-		.app = c->app,
-		.params = -1,
-		.output = w->snapshot.parts[SNAPSHOT_OUTPUT],
-		.root = c->root,
-		.memory = w->snapshot.parts[SNAPSHOT_MEMORY],
-	};
-	int rc = qemu_start(c->program, &m, &w->qemu, d);
+	struct qemu_machine m = QEMU_MACHINE_NONE;
+	int rc;
 
+	m.start = QEMU_SAVED;
+	m.accelerator = a;
+	m.cpus = c->manifest->cpus;
+	m.memory_bytes = c->manifest->memory_bytes;
+	m.append = append;
+	m.network = strcmp(c->manifest->network, "user") == 0;
+	m.port = 1;
+	m.kernel = c->kernel;
+	m.initrd = c->initrd;
+	m.app = c->app;
+	m.output = w->snapshot.parts[SNAPSHOT_OUTPUT];
+	m.root = c->root;
+	m.memory = w->snapshot.parts[SNAPSHOT_MEMORY];
+	rc = qemu_start(c->program, &m, &w->qemu, d);
 	free(append);
 	return rc;
 }

@@ -13,7 +13,7 @@
 #include "runtime/unit.h"
 
 /* What a snapshot of another wurun is like, this one need not understand. */
-#define LAYOUT 1
+#define LAYOUT 2
 #define CPU_LIMIT_BYTES 16384
 
 static void add_stat(struct buffer *b, const struct stat *st)

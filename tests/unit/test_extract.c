@@ -20,7 +20,7 @@
 #include "runtime/host/extract.h"
 #include "runtime/host/image.h"
 
-#define ROUNDS 200
+#define ROUNDS 70
 #define FLIPS 10
 #define SECONDS_EACH 20
 
@@ -28,6 +28,7 @@ struct fixture {
 	char folder[40];
 	int fd;
 	int disk;
+	struct image_place place;
 };
 
 static int run(char *const *argv)
@@ -71,20 +72,35 @@ static void fill_tree(int fd)
 	free(big);
 }
 
-/* Without metadata checksums, which would catch the flips before we see them. */
-static int make_disk(const struct fixture *f)
+/* What mke2fs is told of each kind of disk. Without metadata checksums, which would catch
+ * the flips before we see them. */
+static const struct kind {
+	char words[9][48];
+	struct image_place place;
+} output_disk = {{"-t", "ext4", "-b", "4096", "-O",
+			 "^has_journal,^resize_inode,^metadata_csum", "-L", "wu-output",
+			 "-q"},
+	{.size_bytes = 4 << 20, .pristine = -1}},
+  old_system = {{"-t", "ext3", "-b", "1024", "-I", "128", "-E", "offset=32256", "-q"},
+	  {.offset = 32256, .size_bytes = 4 << 20, .folder = "/", .pristine = -1}},
+  folder_of_new = {{"-t", "ext4", "-b", "2048", "-O", "^metadata_csum", "-E",
+			   "offset=1048576", "-q"},
+	  {.offset = 1048576,
+		  .size_bytes = 4 << 20,
+		  .folder = "/folder",
+		  .pristine = -1}};
+
+static int make_disk(const struct fixture *f, const struct kind *kind)
 {
 	char *tree = memory_printf("%s/tree", f->folder);
 	char *disk = memory_printf("%s/disk", f->folder);
-	char words[12][48] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-O",
-		"^has_journal,^resize_inode,^metadata_csum", "-L", "wu-output", "-d"};
-	char size[] = "4M";
-	char *argv[16] = {0};
+	char words[12][48] = {"mke2fs", "-F", "-d"}, size[] = "4M";
+	char *argv[16] = {words[0], words[1], words[2], tree};
 	int rc;
 
-	for (int i = 0; i < 12; i++)
-		argv[i] = words[i];
-	argv[12] = tree;
+	memcpy(words + 3, kind->words, sizeof(kind->words));
+	for (int i = 0; i < 9; i++)
+		argv[4 + i] = words[3 + i];
 	argv[13] = disk;
 	argv[14] = size;
 	rc = run(argv);
@@ -93,21 +109,37 @@ static int make_disk(const struct fixture *f)
 	return rc;
 }
 
-static int set_up(void **state)
+static int set_up(void **state, const struct kind *kind)
 {
 	struct fixture *f = memory_alloc(sizeof(*f));
 	int rc;
 
 	*state = f;
+	f->place = kind->place;
 	strcpy(f->folder, "/tmp/extract.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	f->fd = open(f->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fill_tree(f->fd);
-	rc = make_disk(f);
+	rc = make_disk(f, kind);
 	f->disk = rc == 0 ? openat(f->fd, "disk", O_RDWR | O_CLOEXEC) : -1;
 	if (rc == 127)
 		print_message("lacks mke2fs (e2fsprogs)\n");
 	return rc == 0 || rc == 127 ? 0 : -1;
+}
+
+static int set_up_output_disk(void **state)
+{
+	return set_up(state, &output_disk);
+}
+
+static int set_up_old_system(void **state)
+{
+	return set_up(state, &old_system);
+}
+
+static int set_up_folder(void **state)
+{
+	return set_up(state, &folder_of_new);
 }
 
 static int tear_down(void **state)
@@ -142,8 +174,10 @@ static int extract(struct fixture *f, struct extract_totals *totals)
 {
 	struct diag d = {0};
 	struct told told = {0};
-	ext2_filsys fs =
-		image_check(f->disk, -1, &d) == 0 ? image_open(f->disk, &d) : NULL;
+	struct extract_source source = {.fd = f->disk, .offset = f->place.offset};
+	ext2_filsys fs = image_check(f->disk, &f->place, &d) == 0
+				 ? image_open(f->disk, &f->place, &d)
+				 : NULL;
 	int out, rc;
 
 	if (!fs) {
@@ -153,8 +187,16 @@ static int extract(struct fixture *f, struct extract_totals *totals)
 	}
 	assert_int_equal(mkdirat(f->fd, "out", 0700), 0);
 	out = openat(f->fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	rc = extract_all(fs, f->disk, out, count, &told, totals, &d);
-	assert_int_equal(rc, 0);
+	source.fs = fs;
+	source.folder = image_find_folder(fs, &f->place, &d);
+	if (source.folder) {
+		rc = extract_all(&source, out, count, &told, totals, &d);
+		assert_int_equal(rc, 0);
+	} else {
+		assert_int_equal(d.count, 1);
+		diag_clear(&d);
+		told.damaged = 1;
+	}
 	assert_int_equal(d.count, 0);
 	close(out);
 	ext2fs_close_free(&fs);
@@ -176,12 +218,81 @@ static void a_whole_disk(void **state)
 	assert_int_equal(totals.bytes, 3 + 50000 + 200 * 5);
 }
 
+static void one_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct extract_totals totals = {0};
+
+	if (f->disk < 0)
+		skip();
+	assert_int_equal(extract(f, &totals), 0);
+	assert_int_equal(totals.files, 202);
+	assert_int_equal(totals.folders, 1);
+	assert_int_equal(totals.links, 0);
+	f->place.folder = "/link";
+	assert_int_equal(extract(f, &totals), 1);
+	f->place.folder = "/nothing/there";
+	assert_int_equal(extract(f, &totals), 1);
+	f->place.folder = "/folder";
+}
+
+static void expect_refused(struct fixture *f, const char *message)
+{
+	struct diag d = {0};
+
+	assert_int_equal(image_check(f->disk, &f->place, &d), -1);
+	assert_string_equal(d.lines[0].text, message);
+	diag_clear(&d);
+}
+
+/* Bytes of the superblock: its state, and whether the journal holds something. */
+static void one_that_was_not_left_clean_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	off_t super = (off_t)f->place.offset + 1024;
+	const unsigned char recover = 0x04, mounted = 0, good = 1, errors = 3;
+	unsigned char incompat;
+
+	if (f->disk < 0)
+		skip();
+	assert_int_equal(pread(f->disk, &incompat, 1, super + 0x60), 1);
+	incompat |= recover;
+	assert_int_equal(pwrite(f->disk, &incompat, 1, super + 0x60), 1);
+	expect_refused(f,
+		"output disk: its filesystem was not left clean: the journal needs "
+		"recovery (the guest did not unmount it)");
+	incompat = (unsigned char)(incompat & ~recover);
+	assert_int_equal(pwrite(f->disk, &incompat, 1, super + 0x60), 1);
+	assert_int_equal(pwrite(f->disk, &mounted, 1, super + 0x3a), 1);
+	expect_refused(f,
+		"output disk: its filesystem was not left clean (the guest did not "
+		"unmount it)");
+	assert_int_equal(pwrite(f->disk, &errors, 1, super + 0x3a), 1);
+	expect_refused(f, "output disk: the guest found errors in its filesystem");
+	assert_int_equal(pwrite(f->disk, &good, 1, super + 0x3a), 1);
+}
+
+/* The filesystem may not reach beyond its partition, whatever it says. */
+static void one_that_is_larger_than_its_partition_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->disk < 0)
+		skip();
+	f->place.size_bytes -= 1024;
+	expect_refused(f,
+		"output disk: its filesystem is larger than the disk (4096 blocks in "
+		"4193280 bytes)");
+	f->place.size_bytes += 1024;
+}
+
 static void flip(struct fixture *f, off_t size)
 {
 	for (int i = 0; i < FLIPS; i++) {
 		unsigned char byte = (unsigned char)rand();
 		off_t at = rand() % 5 == 0 ? 1024 + rand() % 1024 : rand() % size;
 
+		at += (off_t)f->place.offset;
 		assert_int_equal(pwrite(f->disk, &byte, 1, at), 1);
 	}
 }
@@ -234,6 +345,18 @@ int main(void)
 		cmocka_unit_test(a_whole_disk),
 		cmocka_unit_test(flipped_bytes_do_no_harm),
 	};
+	const struct CMUnitTest of_old_systems[] = {
+		cmocka_unit_test(a_whole_disk),
+		cmocka_unit_test(one_that_was_not_left_clean_is_refused),
+		cmocka_unit_test(one_that_is_larger_than_its_partition_is_refused),
+		cmocka_unit_test(flipped_bytes_do_no_harm),
+	};
+	const struct CMUnitTest of_folders[] = {
+		cmocka_unit_test(one_folder),
+		cmocka_unit_test(flipped_bytes_do_no_harm),
+	};
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up_output_disk, tear_down) +
+	       cmocka_run_group_tests(of_old_systems, set_up_old_system, tear_down) +
+	       cmocka_run_group_tests(of_folders, set_up_folder, tear_down);
 }
