@@ -159,7 +159,7 @@ disk_make_busybox() {
 	local image=$1 type=${2:-ext3} root size=${DISK_SIZE:-40}
 	shift $(($# < 2 ? $# : 2))
 	disk_unpack || return
-	root=$(mktemp -d "$BATS_TEST_TMPDIR/root-XXXXXX")
+	root=$(mktemp -d "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/root-XXXXXX")
 	disk_make_root "$root"
 	[ -z "${DISK_FILES:-}" ] || cp -a "$DISK_FILES/." "$root/"
 	rm -f "$image"
@@ -173,7 +173,7 @@ disk_make_busybox() {
 
 # GRUB's first sector, which loads its core image from the 62 sectors behind it.
 disk_install_grub() {
-	local image=$1 core=$BATS_TEST_TMPDIR/core.img
+	local image=$1 core=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/core.img
 	grub-mkimage -d /usr/lib/grub/i386-pc -O i386-pc -o "$core" \
 		-p '(hd0,msdos1)/boot/grub' biosdisk part_msdos ext2 || return
 	[ "$(stat -c %s "$core")" -le $((62 * 512)) ] || return

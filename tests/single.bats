@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# single: a unit that is one disk, a copy of a complete system's with everything placed
+# into its own file system, booted by its own boot loader. No step needs root.
+
+load helpers
+load build_helpers
+load disk_helpers
+
+setup_file() {
+	export GUEST=$BATS_FILE_TMPDIR/guest.img
+	disk_require || return 0
+	disk_make_busybox "$GUEST"
+	sha256sum "$GUEST" >"$BATS_FILE_TMPDIR/digest"
+}
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	umask 022
+	PATH=$PATH:/sbin:/usr/sbin
+	printf '%s\n' '#!/usr/bin/awk -f' '{ sum += $1 * $2 }' \
+		'END { printf "%.3f\n", sum > "fit.txt"; print NR " lines" }' >fit.awk
+	sed -i 's,/usr/bin/awk,/bin/awk,' fit.awk
+	chmod 0755 fit.awk
+	seq 2000 | awk '{ print $1, 1 / $1 + $1 / 7 }' >data.txt
+}
+
+# After everything, the original is what it was.
+teardown_file() {
+	[ ! -e "$BATS_FILE_TMPDIR/digest" ] || sha256sum -c --quiet "$BATS_FILE_TMPDIR/digest"
+}
+
+# small IMAGE TABLE OPTION…: an image without a system; its file system, made with these
+# options, has a home. TABLE: dos, gpt or none.
+small() {
+	local image=$1 table=$2 offset=0
+	shift 2
+	mkdir -p tree/home/auto
+	rm -f "$image"
+	truncate -s 40M "$image"
+	if [ "$table" != none ]; then
+		offset=1048576
+		printf 'label: %s\n2048,65536,L\n' "$table" | sfdisk -q "$image"
+	fi
+	mke2fs -q -F -d tree -E "offset=$offset" "$@" "$image" 32M 2>/dev/null
+}
+
+# refused MESSAGE ARGUMENT…: wrap says this on one line, changes nothing, leaves nothing.
+refused() {
+	local message=$1 before
+	shift
+	before=$(sha256sum <"$image")
+	run "$WUC" wrap -q --image "$image" --app fit.awk -o unit "$@"
+	assert_failure 1
+	assert_output "wuc: $message"
+	assert_equal "$(sha256sum <"$image")" "$before"
+	assert_not_exists unit
+	[ -z "$(ls -A | grep -E '^\.?unit|\.new-')" ]
+}
+
+@test "from wrap to the output file: booted by its own boot loader, by plain QEMU" {
+	build_skip_if_lacking
+	./fit.awk data.txt >outside
+	"$WUC" wrap -q --image "$GUEST:1" --app fit.awk --input data.txt --output results \
+		-o unit
+	disk_sound unit/disk.img
+	cp --sparse=always unit/disk.img disk.img
+	disk_boot disk.img >console
+	disk_sound disk.img
+	"$WUC" get -q disk.img /home/auto/output out
+	cmp out/fit.txt fit.txt
+	cmp out/.wu/stdout outside
+	[ ! -s out/.wu/stderr ]
+	run jq -r '[.class, .exit_status, .script, .scripts[0].name] | @csv' out/.wu/result.json
+	assert_output '"ok",0,,"10-main"'
+	sha256sum -c --quiet "$BATS_FILE_TMPDIR/digest"
+	[ "$(stat -c %b unit/disk.img)" -le $(($(stat -c %b "$GUEST") + 256)) ]
+}
+
+@test "from wrap to the output file: wurun run" {
+	build_skip_if_lacking
+	./fit.awk data.txt >outside
+	"$WUC" wrap -q --image "$GUEST" --app fit.awk --input data.txt --output found/here \
+		-o unit
+	before=$(sha256sum <unit/disk.img)
+	"$WURUN" run unit
+	assert_equal "$(sha256sum <unit/disk.img)" "$before"
+	id=$(jq -r '.instances[0].id' unit/unit.json)
+	cmp "found/here/$id/files/fit.txt" fit.txt
+	cmp "found/here/$id/stdout" outside
+	sha256sum -c --quiet "$BATS_FILE_TMPDIR/digest"
+}
+
+@test "a sweep: parameters from the CD, users, failures, the time limit" {
+	build_skip_if_lacking
+	qemu-img convert -O qcow2 "$GUEST" guest.qcow2
+	echo hello >word.txt
+	cat >recipe.lua <<-'END'
+		return unit {
+			name = "sweep", layout = "single",
+			base = disk { "guest.qcow2", partition = 1, home = "/home/auto", agent = "none" },
+			input = { "word.txt" },
+			params = list { { what = "good", n = 1.5 }, { what = "it's \"b ad\"", n = 2 },
+				{ what = "slow", n = 3 } },
+			command = [[
+				id -u >uid.txt
+				cat /input/word.txt >/output/word.txt
+				printf '%s %s' {what} {n} >what.txt
+				grep . /params/params.txt
+				case {what} in
+				slow) sleep 1000 & sleep 1000 ;;
+				good) ;;
+				*) exit 3 ;;
+				esac]],
+			machine = { user = "user", time = "6s", memory = "128M" },
+		}
+	END
+	"$WUC" build -q recipe.lua -o unit
+	run "$WURUN" run unit -o results
+	assert_failure 1
+	for folder in results/*/; do
+		assert_equal "$(cat "$folder/files/uid.txt")" 1000
+		cmp word.txt "$folder/files/word.txt"
+		what=$(jq -r .params.what "$folder/result.json")
+		assert_equal "$(cat "$folder/files/what.txt")" \
+			"$what $(jq -r .params.n "$folder/result.json")"
+		grep -qxF "what=$what" "$folder/stdout"
+		jq -r '[.class, .exit_status, .signal, .script] | @csv' "$folder/result.json"
+	done | sort >said
+	run cat said
+	assert_output - <<-'END'
+		"app-failed",3,,"10-main"
+		"ok",0,,
+		"time-limit",,15,"10-main"
+	END
+}
+
+@test "every kind of table and file system takes a unit, and stays sound" {
+	mkdir input
+	cp data.txt input/a
+	truncate -s 1M input/hole
+	while read -r table offset options; do
+		# shellcheck disable=SC2086 # a list of words
+		small disk.img "$table" $options
+		rm -rf unit out
+		before=$(sha256sum <disk.img)
+		"$WUC" wrap -q --image disk.img --app fit.awk --input input -o unit
+		assert_equal "$(sha256sum <disk.img)" "$before"
+		run e2fsck -fn "unit/disk.img?offset=$offset"
+		assert_success
+		"$WUC" get -q unit/disk.img /home/auto out
+		diff -r input out/input
+		cmp fit.awk out/app/fit.awk
+		assert_equal "$(cd out && echo *)" "app autorun input output params scripts"
+		assert_equal "$(jq -c .disk.output unit/unit.json)" \
+			"{\"offset\":$offset,\"size\":$((offset ? 33554432 : 41943040)),\"folder\":\"/home/auto/output\"}"
+	done <<-'END'
+		gpt 1048576 -t ext4
+		gpt 1048576 -t ext2 -b 1024
+		dos 1048576 -t ext3 -b 1024
+		dos 1048576 -t ext4 -b 4096 -O 64bit,metadata_csum
+		none 0 -t ext3 -b 2048
+	END
+}
+
+@test "images in other formats: the same disk comes out" {
+	command -v qemu-img || skip "lacks qemu-img"
+	small disk.img dos -t ext3
+	"$WUC" wrap -q --image disk.img --app fit.awk -o raw
+	for format in qcow2 vmdk vdi; do
+		qemu-img convert -O "$format" disk.img "disk.$format"
+		before=$(sha256sum <"disk.$format")
+		"$WUC" wrap -q --image "disk.$format:1" --format "$format" --app fit.awk -o "$format"
+		"$WUC" get -q "$format/disk.img:1" / "out-$format"
+		assert_equal "$(sha256sum <"disk.$format")" "$before"
+	done
+	cmp raw/disk.img qcow2/disk.img
+	cmp raw/disk.img vmdk/disk.img
+}
+
+@test "the same image and files give the same bytes; what is there already is kept" {
+	small disk.img gpt -t ext4
+	"$WUC" wrap -q --image disk.img --app fit.awk -o one
+	cp disk.img other.img
+	touch -d '2001-02-03' fit.awk
+	(umask 077 && TZ=Asia/Tokyo "$WUC" wrap -q --image other.img --app ./fit.awk -o two)
+	cmp one/disk.img two/disk.img
+	stamps one >before
+	run "$WUC" wrap --image disk.img --app fit.awk -o one
+	assert_output "one: up to date"
+	stamps one | cmp before -
+}
+
+@test "what an image cannot take is told on one line, and nothing is changed" {
+	image=disk.img
+	small disk.img gpt -t ext4
+	refused 'disk.img:1: /home/none: expected the folder that the unit goes to, found nothing' \
+		--home /home/none
+	mkdir -p tree/home/auto/output
+	small disk.img gpt -t ext4
+	refused 'disk.img:1: /home/auto/output: expected nothing there, where the unit'"'"'s is to be'
+	rm -r tree
+	small disk.img dos -t ext3
+	debugfs -w -R 'ssv feature_incompat 6' "disk.img?offset=1048576" 2>/dev/null
+	refused 'disk.img:1: its journal is to be recovered: expected a clean file system (e2fsck, or a guest that boots from it and shuts down, makes it clean)'
+	small disk.img dos -t ext3
+	head -c 31M /dev/urandom >data
+	refused 'disk.img:1: no room: 31.0 MiB in 8 files and folders are to go where 25.9 MiB and 8178 inodes are free' \
+		--input data
+}
+
+@test "a partition that holds something else, or is not there" {
+	image=disk.img
+	truncate -s 20M disk.img
+	printf 'label: dos\n2048,8192,L\n10240,8192,S\n' | sfdisk -q disk.img
+	dd if=/dev/zero bs=1 count=4096 status=none >zeros
+	printf 'SWAPSPACE2' | dd of=disk.img bs=1 seek=$((10240 * 512 + 4086)) conv=notrunc status=none
+	image=disk.img:2
+	run "$WUC" wrap -q --image disk.img:2 --app fit.awk -o unit
+	assert_failure 1
+	assert_output 'wuc: disk.img:2: expected an ext2, ext3 or ext4 file system, found swap space'
+	run "$WUC" wrap -q --image disk.img:3 --app fit.awk -o unit
+	assert_failure 1
+	assert_line --index 0 'wuc: disk.img: has no partition 3'
+	run "$WUC" wrap -q --image disk.img --app fit.awk -o unit
+	assert_failure 1
+	assert_line --index 0 'wuc: disk.img: expected one of its partitions, as disk.img:1'
+	assert_not_exists unit
+}
+
+@test "a unit that is there stays where the next one fails" {
+	small disk.img gpt -t ext4
+	"$WUC" wrap -q --image disk.img --app fit.awk -o unit
+	digests unit >before
+	run "$WUC" wrap -q --image disk.img --app fit.awk --home /none -o unit
+	assert_failure 1
+	digests unit | cmp before -
+}
+
+@test "what wrap is asked must make sense" {
+	run "$WUC" wrap --app fit.awk
+	assert_failure 2
+	assert_line --index 0 'wuc: wrap: expected a disk image and an application, with --image IMAGE --app APP'
+	for path in /abs ../up a/../b . ''; do
+		run "$WUC" wrap --image x --app fit.awk --output "$path"
+		assert_failure 2
+		assert_line --index 0 --partial '--output: expected a relative path'
+	done
+	for home in home/auto / /a/../b ''; do
+		run "$WUC" wrap --image x --app fit.awk --home "$home"
+		assert_failure 2
+		assert_line --index 0 --partial '--home: expected a path'
+	done
+	run "$WUC" wrap --image none.img --app fit.awk
+	assert_failure 1
+	run "$WUC" wrap --image fit.awk --app .
+	assert_failure 1
+	assert_output 'wuc: .: is a folder: expected what is run, with --command CMD'
+}
