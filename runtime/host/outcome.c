@@ -80,6 +80,23 @@ static int place_logs(struct instance *i, int has_record, struct diag *d)
 	return file_remove_tree(i->work.result, OUTCOME_FILES "/" WU_RECORD_FOLDER, d);
 }
 
+/* What a guest that does not speak could not tell while it ran. */
+static void relay_log(struct instance *i, const char *name, int stream)
+{
+	struct relay *r = stream ? i->context->err : i->context->out;
+	CLEANUP(file_close) int fd = -1;
+	char chunk[16384];
+	ssize_t n;
+
+	if (!r || !i->facts.is_mute || i->relayed[stream] > 0)
+		return;
+	fd = openat(i->work.result, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	while (fd >= 0 && (n = read(fd, chunk, sizeof(chunk))) > 0) {
+		relay_add(r, chunk, (size_t)n);
+		i->relayed[stream] += (uint64_t)n;
+	}
+}
+
 static int place_files(const struct instance *i, struct diag *d)
 {
 	if (strcmp(i->verdict.class, WU_CLASS_OK) == 0)
@@ -261,5 +278,7 @@ int outcome_settle(struct instance *i, int host_full, struct diag *d)
 	if (place_logs(i, f.record.json != NULL, d) < 0 || place_files(i, d) < 0 ||
 		place_console(i, d) < 0 || place_disk(i, d) < 0)
 		return -1;
+	relay_log(i, OUTCOME_STDOUT, 0);
+	relay_log(i, OUTCOME_STDERR, 1);
 	return write_result(i, f.record.json ? &f.record : NULL, d);
 }
