@@ -41,8 +41,8 @@ static char *prefix_of(const struct site *s)
 static int is_ours(const char *name)
 {
 	static const char *const names[] = {".", "..", WU_MANIFEST, WU_APP_IMAGE,
-		WU_APP_LISTING, WU_OUTPUT_IMAGE, WU_RUN_SCRIPT, WU_PARAMS_FOLDER,
-		WU_BASE_FOLDER};
+		WU_APP_LISTING, WU_OUTPUT_IMAGE, WU_DISK_IMAGE, WU_RUN_SCRIPT,
+		WU_PARAMS_FOLDER, WU_BASE_FOLDER};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -60,7 +60,7 @@ function text.hint(name, known)
 	if near then
 		return (" (did you mean %s?)"):format(near)
 	end
-	if #known == 0 or #known > 16 then
+	if #known == 0 or #known > 20 then
 		return ""
 	end
 	return (" (known: %s)"):format(table.concat(known, ", "))
