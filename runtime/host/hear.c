@@ -23,12 +23,13 @@ void hear_set_deadline(struct instance *i, enum stop_cause cause, uint64_t in_ms
 	i->deadline_ms = cause == STOP_NONE ? CLOCK_NEVER : clock_now_ms() + in_ms;
 }
 
-static void set_time_deadline(struct instance *i)
+void hear_set_time_deadline(struct instance *i, uint64_t boot_ms)
 {
 	uint64_t limit = i->context->time_ms;
 
 	if (limit)
-		hear_set_deadline(i, STOP_TIME, limit + limit / GRACE_PART + GRACE_MS);
+		hear_set_deadline(
+			i, STOP_TIME, boot_ms + limit + limit / GRACE_PART + GRACE_MS);
 	else
 		hear_set_deadline(i, STOP_NONE, 0);
 }
@@ -88,13 +89,14 @@ static void tell(struct instance *i)
 static void hear_hello(struct instance *i)
 {
 	int may_run = i->is_told || !manifest_is_served(i->context->manifest);
+	int is_news = !i->facts.hello;
 
-	if (!i->facts.hello) {
+	if (is_news) {
 		i->facts.hello = 1;
 		i->hello_ms = clock_now_ms();
 	}
-	if (i->deadline_cause == STOP_BOOT && may_run)
-		set_time_deadline(i);
+	if (may_run && (i->deadline_cause == STOP_BOOT || (is_news && i->facts.is_mute)))
+		hear_set_time_deadline(i, 0);
 }
 
 /* What it wrote, QEMU has written, and is the kernel's: only a disk that is kept, or that

@@ -18,5 +18,8 @@ int hear_has_begun(const struct instance *i);
 char *hear_make_arguments(const struct instance_context *c);
 /* It must be over, for this cause, so many milliseconds from now. */
 void hear_set_deadline(struct instance *i, enum stop_cause cause, uint64_t in_ms);
+/* Ends it where the guest itself did not end its scripts at their limit; the guest has
+ * boot_ms to start them. */
+void hear_set_time_deadline(struct instance *i, uint64_t boot_ms);
 
 #endif

@@ -154,8 +154,8 @@ static int get_guest(
 	return 0;
 }
 
-/* Nothing tells when a machine without an agent that speaks has booted: its limit is on
- * all of it. */
+/* Nothing but perhaps its launching script tells that a machine without an agent has
+ * booted. */
 static void set_first_deadline(struct instance *i, const struct instance_origin *from)
 {
 	const struct instance_context *c = i->context;
@@ -166,7 +166,7 @@ static void set_first_deadline(struct instance *i, const struct instance_origin 
 	else if (!i->facts.is_mute)
 		hear_set_deadline(i, STOP_BOOT, instance_boot_limit(c, i->accelerator));
 	else
-		hear_set_deadline(i, c->time_ms ? STOP_TIME : STOP_NONE, c->time_ms);
+		hear_set_time_deadline(i, instance_boot_limit(c, i->accelerator));
 }
 
 void instance_init(struct instance *i)
