@@ -120,11 +120,13 @@ refused() {
 	"$WUC" build -q recipe.lua -o unit
 	run "$WURUN" run unit -o results
 	assert_failure 1
-	for folder in results/*/; do
-		assert_equal "$(cat "$folder/files/uid.txt")" 1000
-		cmp word.txt "$folder/files/word.txt"
+	for folder in results/*; do
+		files=$folder/files
+		[ -e "$files" ] || files=$folder/partial
+		assert_equal "$(cat "$files/uid.txt")" 1000
+		cmp word.txt "$files/word.txt"
 		what=$(jq -r .params.what "$folder/result.json")
-		assert_equal "$(cat "$folder/files/what.txt")" \
+		assert_equal "$(cat "$files/what.txt")" \
 			"$what $(jq -r .params.n "$folder/result.json")"
 		grep -qxF "what=$what" "$folder/stdout"
 		jq -r '[.class, .exit_status, .signal, .script] | @csv' "$folder/result.json"
