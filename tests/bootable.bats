@@ -233,6 +233,31 @@ boot_bochs() {
 	rm qemu.img*
 }
 
+# Where partitions began when disks were counted in cylinders.
+@test "QEMU boots it with its first partition at sector 63" {
+	need qemu-system-x86_64
+	id=$(of bootable '.instances[0].id')
+	dd if=bootable/disk.img of=gap bs=512 skip=63 count=$((2048 - 63)) status=none
+	cmp -n $(((2048 - 63) * 512)) gap /dev/zero
+	take_partition bootable/disk.img 1 one
+	take_partition bootable/disk.img 2 two
+	sectors=$((($(stat -c %s one) + 511) / 512))
+	dd if=bootable/disk.img of=old.img bs=512 count=63 status=none
+	truncate -s $(((63 + sectors) * 512 + 9 * 1048576)) old.img
+	"$(run_tool sfdisk)" -q --wipe never old.img <<-END
+		label: dos
+		start=63, size=$sectors, type=83, bootable
+		start=$((63 + sectors)), size=16384, type=83
+	END
+	dd if=one of=old.img bs=512 seek=63 conv=notrunc,sparse status=none
+	dd if=two of=old.img bs=512 seek=$((63 + sectors)) conv=notrunc,sparse status=none
+	boot_qemu old.img "bootable/params/$id.iso"
+	dd if=old.img of=two bs=512 skip=$((63 + sectors)) count=16384 status=none
+	"$WURUN" unpack two by-old
+	same_output by-old by-old/.wu
+	rm gap one two old.img*
+}
+
 @test "Bochs boots it" {
 	need qemu-system-x86_64
 	need bochs

@@ -2,7 +2,9 @@
 #include "scratch.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "common/digest.h"
 #include "compiler/bootable.h"
@@ -233,6 +235,32 @@ static void test_refusals(void **state)
 	tree_clear(&g.tree);
 }
 
+/* A disk that fills up at any place. */
+static void test_no_room(void **state)
+{
+	const struct scratch *s = *state;
+	struct rlimit limit, old;
+	struct whole_disk w;
+	struct given g;
+	struct stat st;
+
+	give(&g, s);
+	g.base.file_count = 3;
+	make(s, &g, "disk.img", &w);
+	assert_int_equal(fstatat(s->fd, "disk.img", &st, 0), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	/* What GRUB's child writes must fit: it is told otherwise. */
+	for (rlim_t size = 64 * 1024; size < (rlim_t)st.st_size; size += 640 * 1024) {
+		limit.rlim_cur = size;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		assert_fails(s, &g, "File too large");
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	tree_clear(&g.tree);
+}
+
 static void test_absent_grub(void **state)
 {
 	const struct scratch *s = *state;
@@ -256,6 +284,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_same_bytes, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_sector_63, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_absent_grub, setup, scratch_teardown),
 	};
