@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* seed: the CD that brings the agent into a guest that has none: a NoCloud seed for
- * cloud-init, with an autorun.sh for guests that start one from a CD (docs/guest.md). */
+ * cloud-init, with an autorun.sh for guests that start one from a CD (docs/base.md). */
 #ifndef COMPILER_SEED_H
 #define COMPILER_SEED_H
 
