@@ -37,7 +37,7 @@ teardown_file() {
 small() {
 	local image=$1 table=$2 offset=0
 	shift 2
-	mkdir -p tree/home/auto
+	[ -e tree ] || mkdir -p tree/home/auto
 	rm -f "$image"
 	truncate -s 40M "$image"
 	if [ "$table" != none ]; then
@@ -165,6 +165,16 @@ refused() {
 		dos 1048576 -t ext4 -b 4096 -O 64bit,metadata_csum
 		none 0 -t ext3 -b 2048
 	END
+}
+
+@test "a home that links lead to is told by its own path" {
+	mkdir -p tree/usr/people/auto
+	ln -s usr/people tree/home
+	small disk.img gpt -t ext4
+	"$WUC" wrap -q --image disk.img --app fit.awk -o unit
+	assert_equal "$(jq -r .disk.output.folder unit/unit.json)" /usr/people/auto/output
+	"$WUC" get -q unit/disk.img /usr/people/auto out
+	cmp out/app/fit.awk fit.awk
 }
 
 @test "images in other formats: the same disk comes out" {
