@@ -139,6 +139,31 @@ refused() {
 	END
 }
 
+@test "parameters from a floppy" {
+	build_skip_if_lacking
+	mkdir -p files/etc
+	# The cloud kernel has no driver for a floppy's drive: another disk takes its place.
+	printf '%s\n' ::sysinit:/etc/init.d/rcS '::sysinit:/bin/ln -s vda /dev/fd0' \
+		::once:/home/auto/autorun '::shutdown:/bin/umount -a -r' >files/etc/inittab
+	DISK_FILES=$PWD/files disk_make_busybox guest.img
+	cat >recipe.lua <<-'END'
+		return unit {
+			name = "sweep", layout = "single", floppy = true,
+			base = disk { "guest.img", agent = "none" },
+			params = { word = "a 'b" },
+			command = "printf %s {word} >/output/word; ls /params",
+		}
+	END
+	"$WUC" build -q recipe.lua -o unit
+	cp unit/disk.img run.img
+	disk_boot run.img -drive file="$(echo unit/params/*.img)",format=raw,if=virtio,readonly=on
+	disk_sound run.img
+	"$WUC" get -q run.img /home/auto/output out
+	assert_equal "$(jq -r .class out/.wu/result.json)" ok
+	assert_equal "$(cat out/word)" "a 'b"
+	grep -qx params.txt out/.wu/stdout
+}
+
 @test "every kind of table and file system takes a unit, and stays sound" {
 	mkdir input
 	cp data.txt input/a
