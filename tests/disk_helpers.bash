@@ -51,16 +51,17 @@ disk_unpack() {
 		tar -x -C "$DISK_PARTS/busybox" ./bin/busybox || return
 	# The base's kernel is the package's, packed so that it starts soon under TCG.
 	cp "$("$WUC" base path mini)/kernel" "$DISK_PARTS/vmlinuz" || return
-	disk_make_initrd || return
+	disk_make_initrd "$DISK_PARTS/initrd" "$DISK_LABEL" "$DISK_MODULES" || return
 	touch "$DISK_PARTS/done"
 }
 
-# An initrd that loads all modules and leads on to the disk labelled DISK_LABEL.
+# disk_make_initrd FILE LABEL MODULES: an initrd that loads these and leads on to the disk
+# with this label.
 disk_make_initrd() {
-	local root=$DISK_PARTS/initrd-root module file
+	local root=$1-root label=$2 modules=$3 module file
 	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/mnt" "$root/lib"
 	cp "$DISK_PARTS/busybox/bin/busybox" "$root/bin/busybox"
-	for module in $DISK_MODULES; do
+	for module in $modules; do
 		file=$(find "$DISK_PARTS/kernel/lib/modules" -name "$module.ko")
 		[ -z "$file" ] || cp "$file" "$root/lib/"
 	done
@@ -71,11 +72,11 @@ disk_make_initrd() {
 		mount -t devtmpfs dev /dev
 		mount -t proc proc /proc
 		mount -t sysfs sys /sys
-		for module in ${DISK_MODULES//[[:space:]]/ }; do
+		for module in ${modules//[[:space:]]/ }; do
 			[ ! -e /lib/\$module.ko ] || insmod /lib/\$module.ko
 		done
 		tries=0
-		until root=\$(findfs LABEL=$DISK_LABEL 2>/dev/null); do
+		until root=\$(findfs LABEL=$label 2>/dev/null); do
 			tries=\$((tries + 1))
 			[ \$tries -lt 200 ] || break
 			usleep 50000
@@ -87,7 +88,7 @@ disk_make_initrd() {
 		exec switch_root /mnt /sbin/init
 	END
 	chmod 0755 "$root/init"
-	(cd "$root" && find . | sort | cpio -o -H newc --quiet) >"$DISK_PARTS/initrd"
+	(cd "$root" && find . | sort | cpio -o -H newc --quiet) >"$1" && rm -r "$root"
 }
 
 # The modules that GRUB's `normal` and `linux` need, and these.
