@@ -45,7 +45,7 @@ struct base {
 	const char *append;
 	const char *const *command; /* what an image runs where a unit says nothing */
 	size_t command_count;
-	const struct base_disk *disk; /* NULL: it boots by kernel and initrd */
+	const struct base_disk *disk;  /* NULL: it boots by kernel and initrd */
 	const struct base_file *files; /* sorted by name; base.json is not among them */
 	size_t file_count;
 	const struct base_package *packages;

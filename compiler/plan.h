@@ -189,7 +189,7 @@ struct plan {
 	const struct script *scripts;
 	size_t script_count;
 	enum unit_layout layout;
-	int floppy; /* parameters come on one, too */
+	int floppy;	     /* parameters come on one, too */
 	const char *results; /* where wurun leaves them unless told: a relative path
 				without "..", or NULL */
 	struct output output;
