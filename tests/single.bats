@@ -139,9 +139,10 @@ refused() {
 	END
 }
 
-@test "parameters from a floppy" {
+@test "parameters from a floppy; a folder of the system in an application's place" {
 	build_skip_if_lacking
-	mkdir -p files/etc
+	mkdir -p files/etc files/app
+	echo old >files/app/old
 	# The cloud kernel has no driver for a floppy's drive: another disk takes its place.
 	printf '%s\n' ::sysinit:/etc/init.d/rcS '::sysinit:/bin/ln -s vda /dev/fd0' \
 		::once:/home/auto/autorun '::shutdown:/bin/umount -a -r' >files/etc/inittab
@@ -150,8 +151,9 @@ refused() {
 		return unit {
 			name = "sweep", layout = "single", floppy = true,
 			base = disk { "guest.img", agent = "none" },
+			app = { "fit.awk" },
 			params = { word = "a 'b" },
-			command = "printf %s {word} >/output/word; ls /params",
+			command = "printf %s {word} >/output/word; ls /app; ls /params",
 		}
 	END
 	"$WUC" build -q recipe.lua -o unit
@@ -162,6 +164,7 @@ refused() {
 	assert_equal "$(jq -r .class out/.wu/result.json)" ok
 	assert_equal "$(cat out/word)" "a 'b"
 	grep -qx params.txt out/.wu/stdout
+	assert_equal "$(head -n 1 out/.wu/stdout)" fit.awk
 }
 
 @test "every kind of table and file system takes a unit, and stays sound" {
