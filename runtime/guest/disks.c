@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "disks.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "folder.h"
 #include "runtime/unit.h"
+#include "say.h"
+
+/* <linux/cdrom.h>, which the C library's own headers do not have. */
+#define CDROM_LOCKDOOR 0x5329
 
 #define BLOCK_DEVICES "/sys/class/block"
 
@@ -103,6 +109,19 @@ static int count_missing(const struct disks *d, unsigned wanted_set)
 	for (int i = 0; i < DISK_COUNT; i++)
 		missing += wanted_set & DISK_BIT(i) && !*d->path[i];
 	return missing;
+}
+
+void disks_unlock(const struct disks *d)
+{
+	const char *path = d->path[DISK_PARAMETERS];
+	int fd = *path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+
+	if (fd < 0)
+		return;
+	/* What is no CD drive has no door to lock. */
+	if (ioctl(fd, CDROM_LOCKDOOR, 0) < 0 && errno != ENOTTY && errno != EINVAL)
+		say(path, "cannot be unlocked", strerror(errno));
+	close(fd);
 }
 
 int disks_find(struct disks *d, unsigned wanted_set)

@@ -26,6 +26,9 @@ enum disk_format disks_read_label(int fd, char label[DISK_LABEL]);
  * two with the same label the first name counts. Returns how many are still missing. */
 int disks_find(struct disks *d, unsigned wanted);
 
+/* Lets the host change the CD: systems lock its drive while they know of one in it. */
+void disks_unlock(const struct disks *d);
+
 /* The label that a disk has to carry. */
 const char *disks_label(enum disk_kind kind);
 

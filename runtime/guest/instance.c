@@ -250,9 +250,13 @@ static int write_record(struct agent *a)
  * unmounting takes its time. */
 static int detach(struct agent *a)
 {
-	if (a->arguments.next)
-		return mounts_detach_all();
-	mounts_detach();
+	if (!a->arguments.next) {
+		mounts_detach();
+		return 0;
+	}
+	if (mounts_detach_all() < 0)
+		return -1;
+	disks_unlock(&a->disks);
 	return 0;
 }
 

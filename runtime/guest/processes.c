@@ -174,6 +174,13 @@ void processes_end(pid_t copy)
 {
 	uint64_t end = clock_now_ms() + END_MS;
 
+	kill(copy, SIGTERM);
+	do {
+		if (waitpid(copy, NULL, __WCLONE | WNOHANG) == copy)
+			return;
+		clock_sleep_ms(5);
+	} while (clock_now_ms() < end);
+	end += END_MS;
 	/* What it starts from now on would be missed: it starts nothing any more. */
 	kill(copy, SIGSTOP);
 	while (signal_below(copy, SIGKILL, NULL) && clock_now_ms() < end)

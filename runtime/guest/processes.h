@@ -31,7 +31,7 @@ pid_t processes_split(void);
 /* Kills all that descends from the calling process, such a copy, and reaps it. */
 void processes_end_children(void);
 
-/* Ends such a copy with all that descends from it, and waits for that. */
+/* Asks such a copy to end; after a moment it is ended, with all that descends from it. */
 void processes_end(pid_t copy);
 
 /* How many processes the OOM killer has ended since the guest started. */

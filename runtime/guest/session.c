@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,15 +15,27 @@
 #define OPEN "open 1 "
 #define AWAY_MS 100 /* how often a host that is not there is looked for */
 
-/* Waits until the port can be read or written. Returns what it is, or POLLHUP. */
+/* Waits until the port can be read or written. Returns what it is, or POLLHUP. What is
+ * being written goes on to a message's end, or ends with us. */
 static int wait_for_port(struct session *s, short events, int timeout_ms)
 {
-	struct pollfd p = {.fd = s->fd, .events = events};
+	struct pollfd p[] = {{.fd = s->fd, .events = events},
+		{.fd = events & POLLIN ? s->signals : -1, .events = POLLIN}};
 
-	while (poll(&p, 1, timeout_ms) < 0)
+	while (poll(p, 2, timeout_ms) < 0)
 		if (errno != EINTR)
 			return POLLHUP;
-	return p.revents;
+	s->is_told |= p[1].revents & POLLIN;
+	return s->is_told && events & POLLIN ? POLLHUP : p[0].revents;
+}
+
+int session_is_told(struct session *s)
+{
+	struct pollfd p = {.fd = s->signals, .events = POLLIN};
+
+	if (poll(&p, 1, 0) > 0)
+		s->is_told = 1;
+	return s->is_told;
 }
 
 /* Takes what the port has, as far as there is room. Returns -1 where the host went. */
@@ -262,7 +276,7 @@ static void answer(struct session *s)
 /* Waits for an `open`; all else is of a connection that is over. */
 static void wait_for_open(struct session *s)
 {
-	while (!*s->token) {
+	while (!*s->token && !s->is_told) {
 		s->is_over = 0;
 		if (session_look(s) == 0)
 			wait_for_port(s, POLLIN, -1);
@@ -290,9 +304,13 @@ static void begin(struct session *s)
 void session_serve(int fd, const struct manner *m)
 {
 	struct session s = {.fd = fd, .manner = m};
+	sigset_t set;
 
 	umask(022);
-	for (;;) {
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	s.signals = signalfd(-1, &set, SFD_CLOEXEC);
+	while (!s.is_told) {
 		begin(&s);
 		answer(&s);
 		/* The answer is given: what comes now is the host's leaving. */
@@ -300,4 +318,8 @@ void session_serve(int fd, const struct manner *m)
 			if (session_look(&s) == 0)
 				wait_for_port(&s, POLLIN, -1);
 	}
+	/* A host that waits for an answer still must not wait for ever. */
+	s.is_over = 0;
+	session_fail(&s, "the instance", "its scripts have ended");
+	_exit(0);
 }

@@ -18,9 +18,11 @@
 
 struct session {
 	int fd;
+	int signals; /* signalfd of SIGTERM: the instance ends */
 	const struct manner *manner;
 	char token[WU_CONTROL_TOKEN + 1]; /* of the connection */
-	int is_over;			  /* the host has gone, or begun another one */
+	int is_over; /* the host has gone, or begun another one, or the instance ends */
+	int is_told; /* the latter */
 
 	/* what came and was not looked at yet */
 	char in[SESSION_LINE + WU_CONTROL_CHUNK];
@@ -43,6 +45,9 @@ void session_serve(int fd, const struct manner *m) __attribute__((noreturn));
 
 /* Waits for the next message. Returns 0, or -1 where the connection is over. */
 int session_next(struct session *s, struct message *m);
+
+/* 1 where the instance ends, and with it all requests. */
+int session_is_told(struct session *s);
 
 /* Looks whether the host has gone or begun anew, without waiting; sends. Both return 0,
  * or -1 where the connection is over. */

@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "processes.h"
 #include "relay.h"
 #include "session.h"
 
 /* How often is looked whether the command has ended: its pipes may stay open. */
 #define LOOK_MS 50
+#define ALIVE_MS 10000 /* so often the host hears that the command runs on */
 
 enum { POLL_PORT, POLL_STDOUT, POLL_STDERR, POLL_COUNT };
 
@@ -36,6 +38,8 @@ static int pass(struct session *s, struct relay *r, int stream)
 /* Until the command has ended; what it left behind may keep its pipes. */
 static void watch(struct session *s, struct relay *r, pid_t pid, int *status)
 {
+	uint64_t alive_ms = clock_now_ms();
+
 	while (!s->is_over) {
 		struct pollfd p[POLL_COUNT] = {
 			[POLL_PORT] = {.fd = s->fd, .events = POLLIN},
@@ -52,6 +56,12 @@ static void watch(struct session *s, struct relay *r, pid_t pid, int *status)
 			pass(s, r, OUTPUT_STDERR);
 		if (waitpid(pid, status, WNOHANG) == pid)
 			return;
+		if (session_is_told(s))
+			s->is_over = 1;
+		if (clock_now_ms() - alive_ms >= ALIVE_MS) {
+			alive_ms = clock_now_ms();
+			session_send(s, "alive", "", 0);
+		}
 	}
 }
 

@@ -89,7 +89,9 @@ static int pass_all(struct exec *e, struct control *c, struct diag *d)
 {
 	struct control_message m;
 
-	while (control_next(c, &m, 0, d) == 0) {
+	while (control_next(c, &m, CONTROL_ANSWER_MS, d) == 0) {
+		if (strcmp(m.word, "alive") == 0)
+			continue;
 		if (strcmp(m.word, "exited") == 0)
 			return read_end(c, &m, d);
 		if (strcmp(m.word, "stdout") != 0 && strcmp(m.word, "stderr") != 0)

@@ -118,11 +118,8 @@ static int wait_for(struct control *c, short events, uint64_t until_ms, struct d
 	struct pollfd p[] = {{.fd = c->fd, .events = events},
 		{.fd = c->interrupt ? *c->interrupt : -1, .events = POLLIN}};
 	uint64_t now = clock_now_ms();
-	int timeout =
-		!until_ms || until_ms - now > INT32_MAX ? -1 : (int)(until_ms - now);
+	int timeout = now < until_ms ? (int)(until_ms - now) : 0;
 
-	if (until_ms && now >= until_ms)
-		timeout = 0;
 	if (poll(p, 2, timeout) < 0 && errno != EINTR)
 		return diag_fail_errno(d, "%s", c->id);
 	if (p[1].revents)
@@ -325,14 +322,14 @@ static int parse(struct control *c, struct control_message *m, struct diag *d)
 int control_next(
 	struct control *c, struct control_message *m, unsigned timeout_ms, struct diag *d)
 {
-	uint64_t until = timeout_ms ? clock_now_ms() + timeout_ms : 0;
+	uint64_t until = clock_now_ms() + timeout_ms;
 	int rc, events;
 
 	while ((rc = parse(c, m, d)) == 0) {
 		events = wait_for(c, POLLIN, until, d);
 		if (events < 0 || (events > 0 && take(c, d) < 0))
 			return -1;
-		if (until && clock_now_ms() >= until)
+		if (clock_now_ms() >= until)
 			return diag_fail(d, "%s: its agent says nothing more", c->id);
 	}
 	return rc < 0 ? -1 : 0;

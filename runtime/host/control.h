@@ -41,7 +41,7 @@ int control_send(struct control *c, const char *word, const void *bytes, size_t 
 int control_send_text(
 	struct control *c, const char *word, const char *text, struct diag *d);
 
-/* Waits for a message, with 0 for as long as it takes. 0 or -1. */
+/* Waits for a message. 0 or -1. */
 int control_next(struct control *c, struct control_message *m, unsigned timeout_ms,
 	struct diag *d);
 /* Takes one that is there already. 1, 0 where there is none, or -1. */
