@@ -9,7 +9,7 @@ build="gcc libc6-dev make pkgconf musl-tools zlib1g-dev
 	libseccomp-dev libssl-dev"
 run="apt debian-archive-keyring grub-common grub-pc-bin mmdebstrap qemu-system-x86 qemu-utils uidmap"
 check="bats bats-assert bats-file bats-support binutils bochs bochs-term bochsbios busybox-static
-	bzip2 clang-format cpio curl dosfstools e2fsprogs fdisk genisoimage git hmmer hmmer-examples jq libcmocka-dev lua-check
+	bzip2 clang-format cpio curl dosfstools e2fsprogs fdisk genisoimage git hmmer hmmer-examples jq kmod libcmocka-dev lua-check
 	mtools munge procps psmisc python3-numpy python3-pandas r-base-core scdoc
 	shellcheck skopeo slurm-client slurmctld slurmd strace time umoci util-linux
 	xfsprogs xorriso xz-utils zip zstd"

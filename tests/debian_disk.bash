@@ -4,7 +4,6 @@
 # shellcheck shell=bash disable=SC2153 # DISK_OFFSET and others are disk_helpers.bash's
 
 DEBIAN_LABEL=debian-root
-DEBIAN_ROOM=64 # MiB that are free on it, with its journal
 
 # What the initrd loads. All else is udev's affair, where there is one.
 DEBIAN_MODULES='crc-t10dif scsi_common scsi_mod libata ata_piix sd_mod'
@@ -22,7 +21,7 @@ DEBIAN_MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstr
 debian_disk_require() {
 	local tool
 	disk_require || return
-	for tool in mmdebstrap resize2fs tune2fs busybox; do
+	for tool in mmdebstrap resize2fs tune2fs depmod; do
 		command -v "$tool" >/dev/null && continue
 		echo "lacks $tool" >"$BATS_FILE_TMPDIR/lacks"
 		return 1
@@ -94,14 +93,15 @@ debian_disk_tree() {
 	for module in $DISK_MODULES autofs4 floppy; do
 		find "$modules" -name "$module.ko" -exec cp -t "$root/usr/lib/modules/$release" {} +
 	done
-	busybox depmod -b "$root/usr" "$release"
+	depmod -b "$root/usr" "$release"
 }
 
 # debian_disk_assemble ROOT-IMAGE FOLDER: FOLDER/disk.img.
 debian_disk_assemble() {
 	local part=$2/part.img image=$2/disk.img size
 	cp --sparse=always "$1" "$part" && chmod u+w "$part" || return
-	size=$(($(stat -c %s "$part") / 1048576 + DEBIAN_ROOM))
+	# A base's disk has no room. Inodes come with whole groups of 128 MiB.
+	size=$((($(stat -c %s "$part") / 134217728 + 2) * 128))
 	truncate -s "${size}M" "$part"
 	e2fsck -fy "$part" >/dev/null 2>&1
 	resize2fs -f "$part" >/dev/null 2>&1 || return
