@@ -106,6 +106,7 @@ static void hear_done(struct instance *i)
 {
 	const struct instance_context *c = i->context;
 
+	i->has_recorded = 1;
 	if (i->is_kept && !i->facts.started) {
 		hear_failure_to_go_on(i, "the guest did not take its next instance");
 	} else if (c->keep == KEEP_NONE && c->manifest->layout == LAYOUT_DISKS &&
@@ -127,8 +128,7 @@ static void hear_ready(struct instance *i)
 		return;
 	if (!i->is_told)
 		tell(i);
-	else if (i->deadline_cause == STOP_SHUTDOWN &&
-		 g->exchange.state != EXCHANGE_TAKES_OUT &&
+	else if (i->has_recorded && g->exchange.state != EXCHANGE_TAKES_OUT &&
 		 exchange_take_out(&g->exchange, g->qemu.monitor, i->output, i->params) <
 			 0)
 		qemu_kill(&g->qemu);

@@ -65,6 +65,7 @@ struct instance {
 	int is_warm;		    /* it goes on from a snapshot */
 	int is_kept;		    /* its guest ran another one before */
 	int is_told;		    /* how it goes on */
+	int has_recorded;	    /* it said that it is done */
 	int is_done;		    /* it said so, and QEMU may be ended by us */
 	struct guest guest;	    /* while it runs; afterwards one that is to be kept */
 	struct buffer live[2];	    /* the end of what came live: stdout, stderr */
