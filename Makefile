@@ -198,9 +198,9 @@ HOST_SOURCES := \
 	runtime/host/command.c \
 	runtime/host/condor.c \
 	runtime/host/console.c \
+	runtime/host/control.c \
 	runtime/host/drives.c \
 	runtime/host/exchange.c \
-	runtime/host/control.c \
 	runtime/host/extract.c \
 	runtime/host/guest.c \
 	runtime/host/hear.c \
@@ -383,8 +383,10 @@ COMPILER_TESTS := \
 	test_tree
 
 HOST_TESTS := \
+	test_base_disk \
 	test_cgroup \
 	test_classify \
+	test_exchange \
 	test_extract \
 	test_host_manifest \
 	test_jail \

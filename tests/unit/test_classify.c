@@ -158,6 +158,22 @@ static void host_side_classes(void **state)
 	assert_false(classify_is_known("fine"));
 }
 
+/* A guest without an agent that speaks is not missed for its silence. */
+static void a_mute_guest_may_leave_no_result(void **state)
+{
+	struct facts f = {.is_mute = 1};
+
+	(void)state;
+	expect(&f, WU_CLASS_NO_RESULT, "the guest ended without a record");
+	f.damage = "output disk: its filesystem was not left clean";
+	expect(&f, WU_CLASS_NO_RESULT, "output disk: its filesystem was not left clean");
+	f.stop = STOP_TIME;
+	expect(&f, WU_CLASS_TIME_LIMIT,
+		"the guest did not end its scripts in time; wurun ended it");
+	f = (struct facts){0};
+	expect(&f, WU_CLASS_NO_BOOT, "the guest ended before it said anything");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +186,7 @@ int main(void)
 		cmocka_unit_test(the_class_is_its_own),
 		cmocka_unit_test(exit_statuses),
 		cmocka_unit_test(host_side_classes),
+		cmocka_unit_test(a_mute_guest_may_leave_no_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
