@@ -166,7 +166,7 @@ path_of() {
 	run -1 "$WUC" base show nothing
 	assert_output "wuc: base nothing: not in the store (wuc base list says what is)"
 	run -2 "$WUC" base shwo upper
-	assert_line --index 0 "wuc: base: expected build, list, show, path, remove or gc, found shwo"
+	assert_line --index 0 "wuc: base: expected build, list, show, path, remove, gc or install-agent, found shwo"
 	run -2 "$WUC" base list upper
 	run -2 "$WUC" base gc --older-than soon
 	assert_line --index 0 "wuc: --older-than: expected a time such as 30d, found soon"
