@@ -303,6 +303,8 @@ static void say_what_was_lost(struct news *n, const struct instance *i)
 {
 	const struct unpack *u = &i->unpack;
 
+	if (u->is_no_disk)
+		return; /* as the verdict says */
 	say_entries(n, i, u->skipped, u->skipped_count,
 		u->skipped_count == 1 ? "was left out" : "were left out");
 	say_entries(n, i, u->damaged, u->damaged_count, "could not be read");
