@@ -224,6 +224,42 @@ field() {
 	assert_line --partial 'raw.img: has no partition 2'
 }
 
+@test "without qemu-img raw images are bases, others are told what they need" {
+	local program folder=$BATS_TEST_TMPDIR/programs
+	mkdir "$folder"
+	for program in sh env; do
+		ln -s "$(command -v $program)" "$folder/"
+	done
+	disk '"disk.qcow2"'
+	run env PATH="$folder" "$WUC" base build -q ./base.lua
+	assert_failure 1
+	assert_output --partial "disk: disk.qcow2: needs qemu-img to look at it, which is not installed (Debian: apt-get install qemu-utils)"
+	disk '"raw.img"'
+	run env PATH="$folder" "$WUC" base build -q ./base.lua
+	assert_success
+}
+
+@test "an interrupted copy leaves nothing in the store" {
+	truncate -s 1G large.img
+	seq 20000000 | dd of=large.img conv=notrunc status=none
+	disk '"large.img"'
+	"$WUC" base build -q ./base.lua 3>&- &
+	local pid=$! tries
+	for ((tries = 0; tries < 600; tries++)); do
+		compgen -G "$STORE/tmp/*/disk.img" >/dev/null && break
+		sleep 0.05
+	done
+	kill -KILL "$pid"
+	run wait "$pid"
+	[ "$tries" -lt 600 ]
+	"$WUC" base list
+	assert_equal "$(find "$STORE/bases" -mindepth 1)" ""
+	disk '"raw.img"'
+	"$WUC" base build -q ./base.lua
+	assert_equal "$(find "$STORE/tmp" -mindepth 1)" ""
+	rm large.img
+}
+
 @test "no base goes on from a disk" {
 	echo 'return debian { from = disk "raw.img" }' >base.lua
 	run "$WUC" check base.lua
