@@ -173,7 +173,6 @@ EMBEDDED := \
 	compiler/seed.sh.in \
 	compiler/seed.yaml.in \
 	compiler/wuguest-start.in \
-	compiler/wuguest.init.in \
 	compiler/wuguest.service.in
 
 HOST_SOURCES := \

@@ -20,7 +20,6 @@
 	each(run_sh, "compiler/run.sh.in", "run.sh.in") \
 	each(seed_sh, "compiler/seed.sh.in", "seed.sh.in") \
 	each(seed_yaml, "compiler/seed.yaml.in", "seed.yaml.in") \
-	each(wuguest_init, "compiler/wuguest.init.in", "wuguest.init.in") \
 	each(wuguest_service, "compiler/wuguest.service.in", "wuguest.service.in") \
 	each(wuguest_start, "compiler/wuguest-start.in", "wuguest-start.in")
 /* clang-format on */

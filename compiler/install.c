@@ -23,7 +23,8 @@
 #define INITTAB "etc/inittab"
 #define INITTAB_BYTES 65536
 
-/* As sysvinit and BusyBox's init both read it: a name to one, a terminal to the other. */
+/* As sysvinit and BusyBox's init both read it: a name to one, a terminal to the other.
+ * (Debian's sysvinit starts no link of /etc/rc2.d that its insserv has not seen.) */
 #define INITTAB_ENTRY "null:2345:once:/" START "\n"
 /* What BusyBox's init does without a table. */
 #define INITTAB_DEFAULT                                                                  \
@@ -145,18 +146,6 @@ static int add_systemd(struct job *j)
 		"../wuguest.service");
 }
 
-static int add_sysvinit(struct job *j)
-{
-	static const char *const links[] = {"rc0.d/K01", "rc1.d/K01", "rc2.d/S99",
-		"rc3.d/S99", "rc4.d/S99", "rc5.d/S99", "rc6.d/K01"};
-
-	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
-		if (add_link(j, arena_printf(j->arena, "etc/%swuguest", links[i]),
-			    "../init.d/wuguest") < 0)
-			return -1;
-	return add_embedded(j, "etc/init.d/wuguest", "wuguest.init.in", 0755);
-}
-
 /* The last line of a table need not end. */
 static int add_inittab(struct job *j)
 {
@@ -208,7 +197,7 @@ static const struct {
 } inits[] = {
 	{"systemd", is_systemd, add_systemd},
 	{"BusyBox init", is_busybox, add_inittab},
-	{"sysvinit", is_sysvinit, add_sysvinit},
+	{"sysvinit", is_sysvinit, add_inittab},
 	{"an init with an inittab", has_inittab, add_inittab},
 };
 
