@@ -163,7 +163,8 @@ static void add_ports(struct qemu_arguments *a, const struct qemu_machine *m, in
 	add_option(a, "-device", "virtserialport,chardev=control,name=" WU_CONTROL_PORT);
 }
 
-/* The disk that the firmware boots, where old and new systems find it. What is written
+/* The disk that the firmware boots, where old and new systems find it; a host without
+ * room is an error for the guest, which else would stop and wait. What is written
  * to it goes into QEMU's own temporary file, or into the image, which is a copy. */
 static void add_boot_disk(struct qemu_arguments *a, const struct qemu_machine *m)
 {
@@ -182,7 +183,8 @@ static void add_boot_disk(struct qemu_arguments *a, const struct qemu_machine *m
 			"cache.no-flush=on,discard=unmap",
 			m->disk_format, m->disk);
 	}
-	add_option(a, "-device", "ide-hd,drive=disk,bus=ide.0,unit=0,bootindex=0");
+	add_option(a, "-device",
+		"ide-hd,drive=disk,bus=ide.0,unit=0,bootindex=0,werror=report,rerror=report");
 }
 
 static void add_cds(struct qemu_arguments *a, const struct qemu_machine *m)
