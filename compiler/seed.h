@@ -8,7 +8,7 @@
 #include "common/digest.h"
 #include "initrd.h"
 
-#define SEED_WRITER_VERSION 1 /* raise it with any change of the bytes written */
+#define SEED_WRITER_VERSION 2 /* raise it with any change of the bytes written */
 #define SEED_LABEL "cidata"   /* as cloud-init looks for it */
 
 /* Makes dirfd/file, which must not exist. home: the folder in which a disk with a unit
