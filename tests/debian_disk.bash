@@ -5,9 +5,6 @@
 
 DEBIAN_LABEL=debian-root
 
-# What the initrd loads. All else is udev's affair, where there is one.
-DEBIAN_MODULES='crc-t10dif scsi_common scsi_mod libata ata_piix sd_mod'
-
 # What costs a small guest its time, and tells nothing.
 DEBIAN_MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer
 	e2scrub_all.timer e2scrub_reap.service getty.target systemd-journal-flush.service
@@ -16,7 +13,8 @@ DEBIAN_MASKED='apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstr
 	systemd-update-utmp-runlevel.service systemd-pstore.service
 	systemd-tmpfiles-clean.timer systemd-ask-password-wall.path
 	systemd-ask-password-console.path sys-kernel-debug.mount sys-kernel-tracing.mount
-	dev-hugepages.mount dev-mqueue.mount modprobe@drm.service modprobe@efi_pstore.service'
+	dev-hugepages.mount dev-mqueue.mount proc-sys-fs-binfmt_misc.automount
+	proc-sys-fs-binfmt_misc.mount systemd-binfmt.service modprobe@drm.service modprobe@efi_pstore.service'
 
 debian_disk_require() {
 	local tool
@@ -75,7 +73,8 @@ debian_disk_tree() {
 		cp "/usr/lib/grub/i386-pc/$module.mod" "$root/boot/grub/i386-pc/"
 	done
 	cp "$DISK_PARTS/vmlinuz" "$root/boot/vmlinuz"
-	disk_make_initrd "$root/boot/initrd" "$DEBIAN_LABEL" "$DEBIAN_MODULES" || return
+	# As a distribution's own, it leaves no device of the machine out.
+	disk_make_initrd "$root/boot/initrd" "$DEBIAN_LABEL" "$DISK_MODULES" || return
 	cat >"$root/boot/grub/grub.cfg" <<-END
 		insmod linux
 		linux /boot/vmlinuz root=LABEL=$DEBIAN_LABEL ro console=ttyS0 quiet panic=-1 nokaslr mitigations=off
