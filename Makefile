@@ -400,7 +400,8 @@ HOST_TESTS := \
 
 GUEST_TESTS := \
 	test_drivers \
-	test_guest
+	test_guest \
+	test_session
 
 SAN := $(BUILD)/sanitized
 sanitized = $(patsubst %.c,$(SAN)/%.o,$(filter-out %/main.c %/heap.c,$(1)))

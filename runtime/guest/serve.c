@@ -170,6 +170,8 @@ int serve(struct agent *a, int arguments_are_good, const char *dropped,
 			return 0;
 		instance_run(a, arguments_are_good);
 	} while (instance_leave(a) == 0 && a->arguments.next);
+	if (a->arguments.off)
+		power_off();
 	power_reboot();
 	return 1;
 }
