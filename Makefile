@@ -216,6 +216,7 @@ HOST_SOURCES := \
 	runtime/host/manifest_key.c \
 	runtime/host/news.c \
 	runtime/host/outcome.c \
+	runtime/host/parts.c \
 	runtime/host/port.c \
 	runtime/host/progress.c \
 	runtime/host/qemu.c \

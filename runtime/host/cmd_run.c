@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "accel.h"
-#include "base_disk.h"
 #include "command.h"
 #include "common/file.h"
 #include "common/quantity.h"
 #include "common/workdir.h"
 #include "host.h"
 #include "news.h"
+#include "parts.h"
 #include "runtime/unit.h"
 #include "sweep.h"
 #include "verify.h"
@@ -108,50 +108,10 @@ static void clear_run(struct run *r)
 	relay_clear(&r->err);
 	warm_clear(&r->warm);
 	file_close(&r->context.unit);
-	file_close(&r->context.kernel);
-	file_close(&r->context.initrd);
-	file_close(&r->context.app);
-	file_close(&r->context.root);
-	file_close(&r->context.disk);
-	file_close(&r->context.seed);
-	file_close(&r->context.output);
+	parts_close(&r->context);
 	file_close(&r->signals);
 	free(r->results_path);
 	free(r->list);
-}
-
-static int open_file(struct run *r, const char *path, int *fd, struct diag *d)
-{
-	*fd = openat(r->context.unit, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return *fd < 0 ? diag_fail_errno(d, "%s/%s", r->options->unit, path) : 0;
-}
-
-/* Those that the manifest has. What its layout cannot do without is there. */
-static int open_files(struct run *r, struct diag *d)
-{
-	struct instance_context *c = &r->context;
-	const struct manifest *m = &r->manifest;
-	const struct manifest_file *written = manifest_get_written(m);
-
-	if (m->disk.file && m->layout == LAYOUT_DISKS &&
-		(open_file(r, m->disk.file->path, &c->disk, d) < 0 ||
-			base_disk_check(c->disk, m->disk.format, m->disk.file->path, d) <
-				0))
-		return -1;
-	if (!m->disk.file &&
-		(open_file(r, WU_BASE_FOLDER "/" WU_KERNEL, &c->kernel, d) < 0 ||
-			open_file(r, WU_BASE_FOLDER "/" WU_INITRD, &c->initrd, d) < 0))
-		return -1;
-	if (m->layout == LAYOUT_DISKS && open_file(r, WU_APP_IMAGE, &c->app, d) < 0)
-		return -1;
-	if (m->seed && open_file(r, WU_BASE_FOLDER "/" WU_SEED_IMAGE, &c->seed, d) < 0)
-		return -1;
-	c->output_bytes = written->size_bytes;
-	if (open_file(r, written->path, &c->output, d) < 0)
-		return -1;
-	if (!m->disk.file && manifest_find_file(m, WU_BASE_FOLDER "/" WU_ROOT_IMAGE))
-		return open_file(r, WU_BASE_FOLDER "/" WU_ROOT_IMAGE, &c->root, d);
-	return 0;
 }
 
 static int open_unit(struct run *r, struct diag *d)
@@ -167,7 +127,7 @@ static int open_unit(struct run *r, struct diag *d)
 	if (manifest_load(c->unit, o->unit, &r->manifest, d) < 0 ||
 		verify(c->unit, o->unit, &r->manifest, d) < 0)
 		return -1;
-	return open_files(r, d);
+	return parts_open(c, o->unit, &r->manifest, d);
 }
 
 static int is_listed(const struct run *r, const struct manifest_instance *i)
@@ -406,16 +366,10 @@ static int run_unit(const struct options *o, const struct stdio *stdio, struct d
 		.warm = WARM_NONE,
 		.out = {.fd = -1},
 		.err = {.fd = -1},
-		.context = {.unit = -1,
-			.kernel = -1,
-			.initrd = -1,
-			.app = -1,
-			.root = -1,
-			.disk = -1,
-			.seed = -1,
-			.output = -1}};
+		.context = {.unit = -1}};
 	int signal = 0, status = EXIT_HOST_FAILED;
 
+	parts_init(&r.context);
 	if (prepare(&r, d) == 0) {
 		news_init(&r.news, stdio, r.results_path, &r.manifest, r.count,
 			o->json	     ? NEWS_JSON
