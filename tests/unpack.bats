@@ -107,6 +107,67 @@ assert_tame() {
 	assert_output "wurun: a folder without a name: No such file or directory"
 }
 
+# make_system IMAGE OFFSET OPTION…: a file system with the tree, in a disk with more on it.
+make_system() {
+	local image=$1 offset=$2
+	shift 2
+	rm -f "$image"
+	truncate -s 20M "$image"
+	"$(run_tool mke2fs)" -q -F -d tree -E "offset=$offset" "$@" "$image" 16M 2>/dev/null
+	printf 'what comes behind it' | dd of="$image" bs=1 seek=19M status=none conv=notrunc
+}
+
+@test "a folder of any ext2, ext3 or ext4 at any offset is unpacked" {
+	mkdir -p tree/home/auto/output/a
+	head -c 3000000 /dev/urandom >tree/home/auto/output/a/large
+	ln -s a/large tree/home/auto/output/link
+	ln -s "$(printf 'n%.0s' {1..200})" tree/home/auto/output/long
+	ln -s home/auto tree/way
+	echo other >tree/other
+	for options in "-t ext2 -b 1024" "-t ext3 -b 1024 -I 128" "-t ext3 -b 4096" "-t ext4 -b 1024" \
+		"-t ext4 -b 2048 -O 64bit,metadata_csum" "-t ext4 -O ^extents,^64bit"; do
+		rm -rf "$OUT"
+		# shellcheck disable=SC2086 # several words
+		make_system disk.img 32256 $options
+		run "$WURUN" unpack -q --offset 32256 --folder /way/output disk.img "$OUT"
+		assert_success
+		run diff -r --no-dereference tree/home/auto/output "$OUT"
+		assert_success
+		assert_contained
+	done
+	run "$WURUN" unpack -q --offset 32256 disk.img all
+	assert_success
+	run diff -r --no-dereference tree all
+	assert_success
+}
+
+@test "what is no clean file system, or no folder, at the place is refused" {
+	mkdir tree/folder
+	make_system disk.img 32256 -t ext4
+	run "$WURUN" unpack --offset 0 disk.img out1
+	assert_failure 1
+	assert_line --partial "no ext2, ext3 or ext4 filesystem"
+	run "$WURUN" unpack --offset 32256 --folder /nothing disk.img out2
+	assert_failure 1
+	assert_line --partial "/nothing: "
+	run "$WURUN" unpack --offset 20971520 disk.img out3
+	assert_failure 125
+	assert_output "wurun: disk.img: it ends before the offset 20971520"
+	run "$WURUN" unpack --offset 63s disk.img out4
+	assert_failure 2
+	assert_output --partial 'expected a number of bytes, found "63s"'
+	run "$WURUN" unpack --folder folder disk.img out5
+	assert_failure 2
+	"$(run_tool debugfs)" -w -R "feature +needs_recovery" "disk.img?offset=32256" >/dev/null 2>&1
+	run "$WURUN" unpack --offset 32256 disk.img out6
+	assert_failure 1
+	assert_line --partial "was not left clean: the journal needs recovery"
+	make_system disk.img 32256 -t ext4 -O inline_data
+	run "$WURUN" unpack --offset 32256 disk.img out7
+	assert_failure 1
+	assert_line --partial "features that wurun does not read"
+}
+
 @test "a disk that is not the unit's is refused" {
 	echo hello >tree/hello
 	head -c 100000 /dev/urandom >noise.img

@@ -125,7 +125,7 @@ static int unpack(const char *image_path, const char *path, const struct options
 	if (!S_ISREG(st.st_mode))
 		return diag_fail(d, "%s: not a regular file", image_path),
 		       EXIT_HOST_FAILED;
-	if (place.offset >= (uint64_t)st.st_size)
+	if (place.offset && place.offset >= (uint64_t)st.st_size)
 		return diag_fail(d, "%s: it ends before the offset %" PRIu64, image_path,
 			       place.offset),
 		       EXIT_HOST_FAILED;
