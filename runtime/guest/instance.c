@@ -2,7 +2,11 @@
 #include "instance.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -18,6 +22,7 @@
 #define DISKS_WAIT_MS 10000
 #define CHANGED_WAIT_MS 30000 /* in a system of its own, which may be slow */
 #define LONGEST_PAUSE_MS 64
+#define SHELL_WAIT_MS 5000
 
 void instance_init(struct agent *a)
 {
@@ -138,6 +143,28 @@ void instance_greet(struct agent *a)
 	tell(&a->port, "hello 1 wuguest-", WU_VERSION);
 }
 
+/* A shell that does nothing brings what every script needs of the root disk into the
+ * memory that is saved. A root without one has nothing to bring. */
+static void run_shell_once(void)
+{
+	static char shell[] = "/bin/sh", option[] = "-c",
+		    nothing[] = ":", *const argv[] = {shell, option, nothing, NULL},
+		    *const environment[] = {NULL};
+	static const struct user nobody = {.id = WU_USER_ID, .group = WU_GROUP_ID};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
+	const struct launch l = {shell, argv, environment, "/", &nobody, null, null};
+	uint64_t end = clock_now_ms() + SHELL_WAIT_MS;
+	pid_t pid = null < 0 ? -1 : launch_script(&l, &error);
+
+	while (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0) {
+		if (clock_now_ms() >= end)
+			kill(pid, SIGKILL);
+		poll(NULL, 0, 1);
+	}
+	if (null >= 0)
+		close(null);
+}
+
 /* Everything that needs no disk of the instance's own is done, and written, before the
  * guest is saved: what goes on from here goes on many times. Returns as attach_unit(). */
 static int attach_and_wait(struct agent *a, int *arguments_are_good)
@@ -149,6 +176,8 @@ static int attach_and_wait(struct agent *a, int *arguments_are_good)
 		text_add(&a->record.reason, "cannot be saved: no port, or no disk");
 		return -1;
 	}
+	if (a->base.has_root)
+		run_shell_once();
 	tell(&a->port, "ready", "");
 	if (resume_wait(&a->port, &a->arguments) < 0)
 		*arguments_are_good = 0;
