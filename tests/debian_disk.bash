@@ -107,7 +107,7 @@ debian_disk_assemble() {
 	tune2fs -L "$DEBIAN_LABEL" -J size=4 "$part" >/dev/null || return
 	truncate -s $((size * 1048576 + DISK_OFFSET)) "$image"
 	echo "$((DISK_OFFSET / 512)),$((size * 2048)),L,*" | sfdisk -q "$image" || return
-	dd if="$part" of="$image" bs=1M oflag=seek_bytes seek=$DISK_OFFSET conv=notrunc,sparse \
+	dd if="$part" of="$image" bs=1M oflag=seek_bytes seek="$DISK_OFFSET" conv=notrunc,sparse \
 		status=none || return
 	rm "$part"
 	disk_install_grub "$image"
