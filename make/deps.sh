@@ -11,7 +11,7 @@ run="apt debian-archive-keyring grub-common grub-pc-bin mmdebstrap qemu-system-x
 check="bats bats-assert bats-file bats-support binutils bochs bochs-term bochsbios busybox-static
 	bzip2 clang-format cpio curl dosfstools e2fsprogs fdisk genisoimage git hmmer hmmer-examples jq kmod libcmocka-dev lua-check
 	mtools munge procps psmisc python3-numpy python3-pandas r-base-core scdoc
-	shellcheck skopeo slurm-client slurmctld slurmd strace time umoci util-linux
+	shellcheck skopeo slurm-client slurmctld slurmd strace time umoci util-linux vgabios
 	xfsprogs xorriso xz-utils zip zstd"
 bench="bsdextrautils erofs-utils genext2fs hyperfine jq openssl perl squashfs-tools time"
 
