@@ -475,7 +475,7 @@ $(OCI_LIST): $(SAN)/tests/oci/list.o $(SAN)/libcompiler.a
 
 # What reads foreign bytes, given random ones: FUZZ_SECONDS each, from the corpus that
 # earlier runs left.
-FUZZERS := fuzz_oci
+FUZZERS := fuzz_oci fuzz_ext2disk
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZ := $(BUILD)/fuzz
