@@ -94,6 +94,24 @@ take_output() {
 	assert_equal "$(cat err)" "run.sh: ./o,1.img: it exists already, or cannot be made"
 }
 
+@test "run.sh tells of a signal, and leaves neither QEMU nor half an image" {
+	cp "$GUEST" guest.img
+	unit single 'disk { "guest.img", agent = "none" }'
+	WURUN_ACCEL=tcg units/u/run.sh "$id" half.img </dev/null >out 2>err 3>&- &
+	for _ in $(seq 100); do
+		[ ! -e half.img ] || break
+		sleep 0.1
+	done
+	sleep 1
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	assert_equal "$status" 143
+	assert_file_not_exist half.img
+	run pgrep -f "$PWD/units/u\|file.filename=./half.img"
+	assert_failure
+}
+
 @test "run.sh boots a disk with the agent in it, on an overlay" {
 	"$WUC" base install-agent "$GUEST" -o agent.img
 	qemu-img convert -f raw -O qcow2 agent.img agent.qcow2
