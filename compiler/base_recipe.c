@@ -80,10 +80,13 @@ char *base_recipe_path(const char *name, const struct place *p, struct diag *d)
 	path = memory_printf("%s/%s.lua", folder, name);
 	if (strchr(name, '/') || access(path, R_OK) < 0) {
 		list_recipes(folder, &known);
+		if (known.size == 0)
+			buffer_printf(&known,
+				"none in %s; WUC_RECIPES names another folder", folder);
 		place_fail(d, p,
 			"expected a base's name or a path that ends in .lua, found %s "
 			"(known: %s)",
-			name, known.size ? known.bytes : "none");
+			name, known.bytes);
 		buffer_clear(&known);
 		free(path);
 		path = NULL;
