@@ -408,6 +408,19 @@ wait_until() {
 	assert_line "cases: 7 could not run; results in $SCRATCH/r"
 }
 
+@test "a long parameter is cut short in the news, and whole in the result" {
+	local value
+	value=$(printf 'é%.0s' {1..100})
+	make_qemu <<<'exit 0'
+	cd "$SCRATCH" || return
+	echo "return unit { name = \"long\", base = \"mini\", command = \"true\",
+		params = list { { text = \"$value\" } } }" >long.lua
+	"$WUC" build -q long.lua -o long
+	run "$WURUN" run --accel tcg long -o long-results
+	assert_line --partial "  text=${value:0:120}…: the guest"
+	assert_equal "$(jq -r .params.text long-results/*/result.json)" "$value"
+}
+
 @test "KVM that boots nothing: TCG instead, and that is remembered" {
 	[ -r /dev/kvm ] && [ -w /dev/kvm ] || skip "lacks /dev/kvm"
 	export XDG_CACHE_HOME=$SCRATCH/cache

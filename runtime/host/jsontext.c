@@ -10,6 +10,7 @@
 #include "common/text.h"
 
 #define ONE_LINE (-1)
+#define PARAM_SHOWN 60 /* characters */
 
 static void add_value(struct buffer *b, const json_t *value, int level);
 
@@ -132,6 +133,19 @@ void jsontext_add_line(struct buffer *b, const json_t *value)
 	add_value(b, value, ONE_LINE);
 }
 
+/* A parameter may hold a whole file. */
+static void add_start(struct buffer *b, const char *text, size_t size)
+{
+	size_t shown = 0, characters = 0;
+
+	/* All but the first byte of a character begin with the bits 10. */
+	for (; shown < size; shown++)
+		if ((text[shown] & 0xc0) != 0x80 && characters++ == PARAM_SHOWN)
+			break;
+	text_add_visible(b, text, shown);
+	buffer_add_text(b, shown < size ? "…" : "");
+}
+
 void jsontext_add_params(struct buffer *b, const json_t *params)
 {
 	const char **keys = sort_keys(params);
@@ -144,8 +158,7 @@ void jsontext_add_params(struct buffer *b, const json_t *params)
 		text_add_visible(b, keys[i], strlen(keys[i]));
 		buffer_add_text(b, "=");
 		if (json_is_string(value))
-			text_add_visible(
-				b, json_string_value(value), json_string_length(value));
+			add_start(b, json_string_value(value), json_string_length(value));
 		else
 			jsontext_add_line(b, value);
 	}

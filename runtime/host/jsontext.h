@@ -13,8 +13,8 @@
 void jsontext_add(struct buffer *b, const json_t *value, int level);
 /* The value on one line, without any white space. */
 void jsontext_add_line(struct buffer *b, const json_t *value);
-/* "beta=1.7 gamma=0.45": an instance's parameters for people, nothing in it that drives a
- * terminal. */
+/* "beta=1.7 gamma=0.45": an instance's parameters for people, long values cut short,
+ * nothing in it that drives a terminal. */
 void jsontext_add_params(struct buffer *b, const json_t *params);
 
 /* What the file holds, without a name twice in an object; NULL where that cannot be read,
