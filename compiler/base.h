@@ -57,9 +57,10 @@ struct base {
 };
 
 struct base_options {
-	int locked;    /* refuse where a pinned package cannot be had */
-	int update;    /* renew the lock from the archive */
-	int find_only; /* build nothing: base->folder is NULL if not in the store */
+	int locked;	     /* refuse where a pinned package cannot be had */
+	int update;	     /* renew the lock from the archive */
+	int find_only;	     /* build nothing: base->folder is NULL if not in the store */
+	int needs_partition; /* of a base that is a disk one must be meant: single.h */
 	const char *const *allowed; /* as in scan.h */
 	size_t allowed_count;
 	/* Says what is going on ("fetching busybox-static 1:1.35.0-4"), or a warning that

@@ -123,10 +123,12 @@ static int read_arguments(
 }
 
 /* Finds or builds a base; strings live in the chain's arena. */
-static int make_base(
-	struct build_arguments *a, struct chain *chain, struct base *base, struct diag *d)
+static int make_base(struct build_arguments *a, struct chain *chain,
+	const struct plan *unit, struct base *base, struct diag *d)
 {
-	struct base_options o = {.locked = a->locked, .find_only = a->dry_run};
+	struct base_options o = {.locked = a->locked,
+		.find_only = a->dry_run,
+		.needs_partition = unit && unit->layout == LAYOUT_SINGLE};
 
 	arguments_set_base_options(&a->common, &o);
 	return base_build(chain, &o, base, &chain->arena, d);
@@ -227,7 +229,7 @@ static int build_unit(
 	if (rc == 0)
 		rc = chain_check_command(&chain, plan, d);
 	if (rc == 0)
-		rc = make_base(a, &chain, &base, d);
+		rc = make_base(a, &chain, plan, &base, d);
 	if (rc == 0)
 		rc = unit_build(plan, recipe->sha256, &base, folder, &o, &report, d);
 	if (rc == 0 && a->depfile && !a->dry_run)
@@ -270,7 +272,7 @@ static int build_base(
 		return -1;
 	rc = chain_load_below(&chain, recipe->base, &a->common.recipe, d);
 	if (rc == 0)
-		rc = make_base(a, &chain, &base, d);
+		rc = make_base(a, &chain, NULL, &base, d);
 	if (rc == 0 && !a->common.quiet)
 		print_base(&base);
 	chain_clear(&chain);

@@ -77,10 +77,11 @@ static int check_files(const struct check_arguments *a, const struct plan *p,
 	return rc;
 }
 
-static int check_chain(
-	struct check_arguments *a, const struct chain *chain, struct diag *d)
+static int check_chain(struct check_arguments *a, const struct chain *chain,
+	const struct plan *unit, struct diag *d)
 {
-	struct base_options o = {0};
+	struct base_options o = {
+		.needs_partition = unit && unit->layout == LAYOUT_SINGLE};
 
 	arguments_set_base_options(&a->common, &o);
 	return base_check(chain, &o, d);
@@ -95,7 +96,7 @@ static int check_unit(struct check_arguments *a, const struct plan *p, struct di
 
 	if (chain_load(&chain, &p->base, p->recipe_path, &a->common.recipe, d) < 0 ||
 		unit_check_layout(p, chain_is_disk(&chain), d) < 0 ||
-		chain_check_command(&chain, p, d) < 0 || check_chain(a, &chain, d) < 0)
+		chain_check_command(&chain, p, d) < 0 || check_chain(a, &chain, p, d) < 0)
 		rc = -1;
 	chain_clear(&chain);
 	if (rc == 0 && !a->common.quiet)
@@ -114,7 +115,7 @@ static int check_base(
 	int rc = chain_load_below(&chain, p, &a->common.recipe, d);
 
 	if (rc == 0)
-		rc = check_chain(a, &chain, d);
+		rc = check_chain(a, &chain, NULL, d);
 	chain_clear(&chain);
 	if (rc == 0 && !a->common.quiet)
 		printf("%s: base %s is good\n", a->recipe, p->name);

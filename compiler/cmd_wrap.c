@@ -329,6 +329,7 @@ static int build(struct wrap *w, const struct timespec *started, struct diag *d)
 	arguments_set_base_options(&w->common, &from);
 	from.allowed = everywhere;
 	from.allowed_count = 1;
+	from.needs_partition = 1;
 	rc = chain_load_below(&chain, &w->base, &w->common.recipe, d);
 	if (rc == 0)
 		rc = base_build(&chain, &from, &base, &chain.arena, d);

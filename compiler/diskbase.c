@@ -61,18 +61,43 @@ static const char *resolve(struct build *b)
 	return path;
 }
 
-/* A partition that is not there is told at once where no other program is needed. */
-static int check_partition(struct build *b)
+/* In a recipe a partition is named otherwise than on a command line. */
+static int choose(struct build *b, const struct partitions *table, struct diag *d)
 {
-	struct partitions table;
+	int number = b->disk.partition;
+	struct diag lines = {0};
 	struct partition chosen;
 
-	if (strcmp(b->disk.format, "raw") != 0 || b->disk.partition == PARTITION_ANY)
+	if (partitions_choose(table, b->fd, b->path, number, &chosen, &lines) == 0)
 		return 0;
-	if (partitions_read(&table, b->fd, b->path, b->arena, b->diag) < 0)
+	if (!b->plan->place.file || lines.count == 1) {
+		place_fail_all(d, &b->plan->place, &lines);
 		return -1;
-	return partitions_choose(
-		&table, b->fd, b->path, b->disk.partition, &chosen, b->diag);
+	}
+	diag_clear(&lines);
+	if (number == PARTITION_ANY)
+		return place_fail(d, &b->plan->place,
+			"%s: expected one of its partitions: partition = %s",
+			b->plan->disk, partitions_numbers(table, b->arena));
+	return place_fail(d, &b->plan->place,
+		"%s: has no partition %d: expected partition = %s", b->plan->disk, number,
+		partitions_numbers(table, b->arena));
+}
+
+/* What is wrong with the partitions is told before the copy where no other program is
+ * needed. */
+static int check_partition(struct build *b)
+{
+	struct diag problems = {0};
+	struct partitions table;
+
+	if (strcmp(b->disk.format, "raw") != 0)
+		return 0;
+	if (partitions_read(&table, b->fd, b->plan->disk, b->arena, &problems) < 0)
+		return place_fail_all(b->diag, &b->plan->place, &problems);
+	if (b->disk.partition == PARTITION_ANY && !b->options->needs_partition)
+		return 0;
+	return choose(b, &table, b->diag);
 }
 
 /* Opens the image and looks at its beginning. */

@@ -326,12 +326,13 @@ static int check_raw(
 	CLEANUP(file_close)
 	int fd = openat(dirfd, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	CLEANUP(arena_clear) struct arena a = {0};
+	struct diag problems = {0};
 	struct partitions table;
 
 	if (fd < 0)
 		return diag_fail_errno(d, "%s", f->name);
-	if (partitions_read(&table, fd, f->name, &a, d) < 0)
-		return -1;
+	if (partitions_read(&table, fd, f->name, &a, &problems) < 0)
+		return place_fail_all(d, f->place, &problems);
 	for (size_t i = 0; i < table.count; i++) {
 		const struct partition *p = &table.list[i];
 

@@ -15,6 +15,7 @@
 #define SECTOR 512
 #define LARGE_SECTOR 4096
 #define TYPE_LINUX 0x83
+#define TYPE_PROTECTIVE 0xee /* of an MBR that stands before a GPT */
 
 /* A GPT of sectors of 4 KiB: a file does not tell the size of its sectors. 1, 0, or -1
  * with errno set. */
@@ -63,6 +64,27 @@ static int read_list(struct partitions *p, struct fdisk_context *c,
 	return 0;
 }
 
+/* libfdisk takes what stands before a damaged GPT for the table. */
+static int is_protective(struct fdisk_table *table)
+{
+	for (size_t i = 0; i < fdisk_table_get_nents(table); i++) {
+		struct fdisk_partition *f = fdisk_table_get_partition(table, i);
+		struct fdisk_parttype *type = fdisk_partition_get_type(f);
+
+		if (type && fdisk_parttype_get_code(type) == TYPE_PROTECTIVE)
+			return 1;
+	}
+	return 0;
+}
+
+static int fail_damaged(const struct partitions *p, const char *name, struct diag *d)
+{
+	return diag_fail(d,
+		"%s: is cut off, or its partition table (GPT) is damaged: expected a "
+		"whole disk image, found %" PRIu64 " bytes",
+		name, p->size);
+}
+
 static int read_label(struct partitions *p, struct fdisk_context *c, const char *name,
 	struct arena *a, struct diag *d)
 {
@@ -82,22 +104,20 @@ static int read_label(struct partitions *p, struct fdisk_context *c, const char 
 		errno = -rc;
 		return diag_fail_errno(d, "%s: its partition table", name);
 	}
-	rc = table ? read_list(p, c, table, a) : 0;
+	if (table && fdisk_is_label(c, DOS) && is_protective(table))
+		rc = fail_damaged(p, name, d);
+	else if (table && read_list(p, c, table, a) < 0)
+		rc = diag_fail_errno(d, "%s: its partition table", name);
 	fdisk_unref_table(table);
-	if (rc < 0)
-		return diag_fail_errno(d, "%s: its partition table", name);
-	return 0;
+	return rc;
 }
 
-/* Less than a sector is no disk, and has no table. */
-static int assign(struct fdisk_context *c, int fd, const char *name, uint64_t size)
+static int assign(struct fdisk_context *c, int fd, const char *name)
 {
 	int large = has_large_sectors(fd);
 
 	if (large < 0)
 		return -errno;
-	if (size < SECTOR)
-		return -ENODATA;
 	fdisk_disable_dialogs(c, 1);
 	if (large)
 		fdisk_save_user_sector_size(c, LARGE_SECTOR, LARGE_SECTOR);
@@ -112,13 +132,20 @@ int partitions_read(
 	int rc;
 
 	*p = (struct partitions){0};
-	rc = !c || fstat(fd, &st) < 0 ? -errno
-				      : assign(c, fd, name, (uint64_t)st.st_size);
+	rc = !c || fstat(fd, &st) < 0 ? -errno : 0;
+	p->size = rc == 0 ? (uint64_t)st.st_size : 0;
+	if (rc == 0 && p->size < SECTOR) {
+		fdisk_unref_context(c);
+		return diag_fail(d,
+			"%s: expected a disk image, found a file of %" PRIu64 " bytes",
+			name, p->size);
+	}
+	if (rc == 0)
+		rc = assign(c, fd, name);
 	if (rc < 0) {
 		errno = -rc;
 		rc = diag_fail_errno(d, "%s", name);
 	} else {
-		p->size = (uint64_t)st.st_size;
 		rc = read_label(p, c, name, a, d);
 		fdisk_deassign_device(c, 1);
 	}
@@ -172,6 +199,19 @@ int partitions_choose(const struct partitions *p, int fd, const char *name, int 
 	else
 		diag_fail(d, "%s: has no partition %d", name, number);
 	return list_all(p, fd, name, d);
+}
+
+const char *partitions_numbers(const struct partitions *p, struct arena *a)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < p->count; i++)
+		text = arena_printf(a, "%s%s%d", text,
+			i == 0		    ? ""
+			: i + 1 == p->count ? " or "
+					    : ", ",
+			p->list[i].number);
+	return text;
 }
 
 static int add(struct fdisk_context *c, const struct partition *one)

@@ -37,6 +37,9 @@ int partitions_read(
 int partitions_choose(const struct partitions *p, int fd, const char *name, int number,
 	struct partition *chosen, struct diag *d);
 
+/* "1, 2 or 5" */
+const char *partitions_numbers(const struct partitions *p, struct arena *a);
+
 #define PARTITIONS_PRIMARY 4
 
 /* Gives an open image an MBR with these Linux partitions, of sectors of 512 bytes, at

@@ -62,8 +62,13 @@ static int open_disk(
 {
 	struct partitions table;
 
-	if (partitions_read(&table, fd, s->name, s->arena, d) < 0 ||
-		partitions_choose(&table, fd, s->name, s->partition, &in->part, d) < 0)
+	if (partitions_read(&table, fd, s->name, s->arena, d) < 0)
+		return -1;
+	if (s->partition == PARTITION_ANY && table.count > 1)
+		return diag_fail(d,
+			"%s: expected one of its partitions, by its number: %s", s->name,
+			partitions_numbers(&table, s->arena));
+	if (partitions_choose(&table, fd, s->name, s->partition, &in->part, d) < 0)
 		return -1;
 	in->name = in->part.number == PARTITION_WHOLE
 			   ? s->name

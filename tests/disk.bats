@@ -180,6 +180,10 @@ field() {
 	done
 	head -c 4000000 raw.img >cut.img
 	refused '"cut.img"' './base.lua:1: disk: cut.img: is cut off: partition 1 *'
+	truncate -s 8M gpt.img
+	printf 'label: gpt\n2048,8192,L\n' | sfdisk -q gpt.img
+	head -c 4M gpt.img >cut.img
+	refused '"cut.img"' './base.lua:1: disk: cut.img: is cut off, or its partition table (GPT) is damaged*'
 	head -c 100 raw.img >cut.img
 	refused '"cut.img"' './base.lua:1: disk: cut.img: *less than a sector'
 }
@@ -221,7 +225,7 @@ field() {
 	disk '"raw.img", partition = 2'
 	run "$WUC" check base.lua
 	assert_failure 1
-	assert_line --partial 'raw.img: has no partition 2'
+	assert_output 'base.lua:1: disk: raw.img: has no partition 2: expected partition = 1'
 }
 
 @test "without qemu-img raw images are bases, others are told what they need" {

@@ -263,7 +263,7 @@ refused() {
 	assert_line --index 0 --partial '/disk.img: has no partition 3'
 	run "$WUC" wrap -q --image disk.img --app fit.awk -o unit
 	assert_failure 1
-	assert_line --index 0 --partial 'disk.img: expected one of its partitions, as '
+	assert_line --index 0 "wuc: $PWD/disk.img: expected one of its partitions, as $PWD/disk.img:1"
 	assert_not_exists unit
 }
 
