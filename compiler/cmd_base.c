@@ -319,6 +319,11 @@ static int read_words(int argc, char **argv, struct base_arguments *a,
 			(*verb)->installs
 				? "expected -o NEW, the new image"
 				: "--output and --format are for install-agent");
+	if (a->output && strcmp(a->output, "-") == 0)
+		return diag_fail(d,
+			"base %s: -o: expected the new image's name, found - (./- is a "
+			"file of that name)",
+			(*verb)->name);
 	if (optind < argc)
 		return diag_fail(d, "base %s: expected %s, found %s too", (*verb)->name,
 			(*verb)->installs     ? "one image"

@@ -107,6 +107,8 @@ static int open_target(struct diskimage *m, const struct get_arguments *a,
 	t->folder = open(a->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->folder >= 0)
 		return 0;
+	if (errno != ENOENT && errno != ENOTDIR)
+		return diag_fail_errno(d, "%s", a->dest);
 	if (errno != ENOENT || size == 0 || a->dest[size - 1] == '/' ||
 		lstat(a->dest, &st) == 0)
 		return diag_fail(

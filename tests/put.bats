@@ -569,3 +569,20 @@ old_or_new() {
 	run bash -c '"$WUC" ls fs.img >/dev/full'
 	assert_failure 1
 }
+
+@test "what cannot be put is told of, but not thousands of times" {
+	disk 16M $'label: dos\nstart=2048, type=83'
+	fill 1048576 15M -t ext2
+	mkdir many
+	seq -f 'many/%g' 25 | xargs mkfifo
+	refused disk.img "$WUC" put disk.img many /
+	assert_equal "${#lines[@]}" 21
+	assert_line --index 20 "wuc: 5 more problems are not shown"
+}
+
+@test "what is too small for a disk" {
+	head -c 292 /dev/zero >small
+	run "$WUC" ls small
+	assert_failure 1
+	assert_output "wuc: small: expected a disk image, found a file of 292 bytes"
+}
