@@ -71,10 +71,11 @@ static int read_quantities(struct wrap *w, int option, const char *text, struct 
 {
 	if (option == 'm') {
 		if (quantity_parse_size(text, &w->plan.machine.memory_bytes) == 0 &&
-			w->plan.machine.memory_bytes >= (1 << 20))
+			w->plan.machine.memory_bytes >= MACHINE_MEMORY_MIN &&
+			w->plan.machine.memory_bytes <= MACHINE_MEMORY_MAX)
 			return 0;
-		return diag_fail(
-			d, "--memory: expected a size such as 256M, found \"%s\"", text);
+		return diag_fail(d,
+			"--memory: expected a size from 96M to 16T, found \"%s\"", text);
 	}
 	if (quantity_parse_time(text, &w->plan.machine.time_ms) == 0)
 		return 0;
@@ -135,6 +136,9 @@ static int check_arguments(struct wrap *w, int argc, char **argv, struct diag *d
 	if (!w->image || !w->app)
 		return diag_fail(d, "wrap: expected a disk image and an application, "
 				    "with --image IMAGE --app APP");
+	if (w->command && !w->command[strspn(w->command, " \t\r\n\v\f")])
+		return diag_fail(
+			d, "--command: expected a script, found \"%s\"", w->command);
 	if (w->folder && !*w->folder)
 		return diag_fail(d, "wrap: -o: expected a folder, found \"\"");
 	return 0;

@@ -280,7 +280,9 @@ static struct sweep get_sweep(lua_State *lua, struct arena *a, const char *key)
 		decode_instance(lua, a, &s, &list[i]);
 		lua_pop(lua, 1);
 	}
-	lua_pop(lua, 2);
+	lua_pop(lua, 1);
+	s.place = get_place(lua, a);
+	lua_pop(lua, 1);
 	drop_duplicates(lua, a, &s, list);
 	s.instances = list;
 	return s;

@@ -166,6 +166,16 @@ static const struct known *find_known(const char *name)
 	return NULL;
 }
 
+static int fail_unknown(const struct diskformat *f, const char *said, struct diag *d)
+{
+	CLEANUP(buffer_clear) struct buffer text = {0};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+		buffer_printf(&text, "%s%s", i ? " or " : "", formats[i].name);
+	return place_fail(d, f->place, "%s: expected the format %s, found \"%s\"",
+		f->name, text.bytes, said);
+}
+
 /* A fixed image of vpc has its name at its end alone: there the recipe's word counts. */
 static int agrees(const char *said, const char *found)
 {
@@ -186,6 +196,10 @@ const char *diskformat_find(
 	if (magic_of_image(fd, &found) < 0 || fstat(fd, &st) < 0 ||
 		file_read_at(fd, bytes, sizeof(bytes), 0) < 0) {
 		diag_fail_errno(d, "%s", f->name);
+		return NULL;
+	}
+	if (said && !find_known(said)) {
+		fail_unknown(f, said, d);
 		return NULL;
 	}
 	if (said && !agrees(said, found)) {

@@ -6,7 +6,13 @@
 #include <string.h>
 
 #include "common/digest.h"
+#include "place.h"
 #include "runtime/unit.h"
+
+/* What the agent takes (docs/guest.md), and Linux of a single variable. */
+#define ENVIRONMENT_BYTES 262144
+#define PARAMETERS_MAX 4000
+#define VARIABLE_BYTES 131072
 
 const char *params_number_text(double x, char text[32])
 {
@@ -82,6 +88,47 @@ static void add_exports(struct buffer *b, const struct sweep *s, const struct in
 			buffer_add_text(b, *p == '\'' ? "'\\''" : (char[]){*p, '\0'});
 		buffer_add_text(b, "'\n");
 	}
+}
+
+/* Each is a variable of the guest's scripts, "WU_NAME=VALUE" with a NUL. */
+static size_t variable_bytes(const struct sweep *s, const struct instance *i, size_t k)
+{
+	return sizeof(WU_ENVIRONMENT_PREFIX "=") + strlen(s->names[k]) +
+	       strlen(i->values[k].text);
+}
+
+static int check_instance(const struct sweep *s, const struct instance *i, struct diag *d)
+{
+	size_t all = 0;
+
+	for (size_t k = 0; k < s->name_count; k++) {
+		size_t bytes = variable_bytes(s, i, k);
+
+		if (bytes > VARIABLE_BYTES)
+			return place_fail(d, &s->place,
+				"%s: expected a value that a guest's environment has "
+				"room for (%d bytes with its name), found %zu bytes",
+				s->names[k], VARIABLE_BYTES, bytes);
+		all += bytes;
+	}
+	if (all < ENVIRONMENT_BYTES)
+		return 0;
+	return place_fail(d, &s->place,
+		"expected an instance's parameters to be less than %d bytes, as a guest "
+		"holds them, found %zu",
+		ENVIRONMENT_BYTES, all);
+}
+
+int params_check(const struct sweep *s, struct diag *d)
+{
+	if (s->name_count > PARAMETERS_MAX)
+		return place_fail(d, &s->place,
+			"expected at most %d parameters, found %zu", PARAMETERS_MAX,
+			s->name_count);
+	for (size_t i = 0; i < s->instance_count; i++)
+		if (check_instance(s, &s->instances[i], d) < 0)
+			return -1;
+	return 0;
 }
 
 void params_render_files(const struct sweep *s, const struct instance *i, struct arena *a,

@@ -27,4 +27,8 @@ void params_set_id(struct instance *i, const struct sweep *s);
 void params_render_files(const struct sweep *s, const struct instance *i, struct arena *a,
 	struct iso_file files[PARAMS_FILES]);
 
+/* Fails where an instance has more parameters, or larger ones, than a guest takes. 0 or
+ * -1. */
+int params_check(const struct sweep *s, struct diag *d);
+
 #endif

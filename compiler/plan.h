@@ -89,6 +89,7 @@ struct sweep {
 	size_t name_count;
 	const struct instance *instances; /* in the recipe's order, no id twice */
 	size_t instance_count;
+	struct place place;
 };
 
 /* One launching script, as it goes to /scripts on the app disk. */
@@ -153,6 +154,10 @@ struct base_reference {
 	const struct base_plan *plan; /* BASE_INLINE */
 	struct place place;
 };
+
+#define MACHINE_MEMORY_MIN                                                               \
+	((uint64_t)96 << 20) /* with less mini's kernel does not start */
+#define MACHINE_MEMORY_MAX ((uint64_t)1 << 44)
 
 struct machine {
 	unsigned cpus;

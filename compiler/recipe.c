@@ -233,6 +233,10 @@ static void push_host(lua_State *lua, struct host *h)
 	lua_setfield(lua, -2, "name");
 	lua_pushlstring(lua, h->source, h->source_size);
 	lua_setfield(lua, -2, "source");
+	lua_pushinteger(lua, (lua_Integer)MACHINE_MEMORY_MIN);
+	lua_setfield(lua, -2, "memory_min");
+	lua_pushinteger(lua, (lua_Integer)MACHINE_MEMORY_MAX);
+	lua_setfield(lua, -2, "memory_max");
 	push_choices(lua, h->options);
 	lua_setfield(lua, -2, "choices");
 	if (h->options->epoch >= 0) {
@@ -329,6 +333,7 @@ int recipe_load(struct recipe *r, const char *path, const struct recipe_options 
 	if (rc == 0 && r->unit) {
 		r->unit->recipe_path = arena_strdup(&r->arena, path);
 		r->unit->recipe_folder = h.roots.folder;
+		rc = params_check(&r->unit->sweep, d);
 	}
 	return rc;
 }

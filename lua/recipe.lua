@@ -171,9 +171,9 @@ local function read_machine(context, r)
 		network = m:choice("network", { "none", "user" }, "none"),
 		user = m:choice("user", { "user", "root" }, "base"),
 	}
-	if machine.memory < 96 << 20 then -- with less the kernel of mini does not start
+	if machine.memory < context.host.memory_min then
 		m.complain({ "memory" }, "expected at least 96M, found " .. text.show(m.raw.memory))
-	elseif machine.memory > 1 << 44 then
+	elseif machine.memory > context.host.memory_max then
 		m.complain({ "memory" }, "expected at most 16T, found " .. text.show(m.raw.memory))
 	end
 	m:finish()
@@ -306,7 +306,10 @@ local function read_unit(context, tag)
 	plan.app_size = r:get("app_size", 'a size such as "64M"', size_reader(context), 0)
 	local s = apply_choices(context, read_params(context, tag, r))
 	local names, rows = sweep.contents(s)
-	plan.params = { names = names, rows = rows }
+	plan.params = {
+		names = names, rows = rows,
+		place = { file = tag.file, line = line_of(context, tag, { "params" }), field = "params" },
+	}
 	if #rows == 0 and #context.problems == 0 then
 		complain({ "params" }, "expected at least one instance, found none (does :where keep nothing?)")
 	end

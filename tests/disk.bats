@@ -359,7 +359,7 @@ write_unit() {
 
 @test "parameters that no floppy holds are an error" {
 	write_unit
-	sed -i 's/beta = { 1.5, 2.5 }/beta = { ("x"):rep(800000) }/' u.lua
+	sed -i 's/beta = { 1.5, 2.5 }/beta = { ("\\39"):rep(131000) }, c = { ("\\39"):rep(131000) }/' u.lua
 	run "$WUC" build u.lua
 	assert_failure 1
 	assert_line --partial "expected files that a floppy has room for (1457664 bytes), found more"

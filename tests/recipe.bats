@@ -309,3 +309,23 @@ b" recipe.lua
 	assert_line --partial 'a\x1b[2Jb'
 	assert_line --partial '\xc2\x9b2J'
 }
+
+@test "parameters that no guest takes are an error" {
+	cd "$BATS_TEST_TMPDIR"
+	cat >recipe.lua <<-'EOF'
+		return unit { command = "true",
+			params = { a = ("x"):rep(SIZE_A), b = ("x"):rep(SIZE_B) } }
+	EOF
+	params() {
+		sed "s/SIZE_A/$1/; s/SIZE_B/$2/" recipe.lua >sized.lua
+		run "$WUC" check -q sized.lua
+	}
+	params 131066 131065
+	assert_success
+	params 131066 131066
+	assert_failure 1
+	assert_output "sized.lua:2: params: expected an instance's parameters to be less than 262144 bytes, as a guest holds them, found 262144"
+	params 131067 1
+	assert_failure 1
+	assert_output "sized.lua:2: params: a: expected a value that a guest's environment has room for (131072 bytes with its name), found 131073 bytes"
+}

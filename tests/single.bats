@@ -290,6 +290,15 @@ refused() {
 		assert_failure 2
 		assert_line --index 0 --partial '--home: expected a path'
 	done
+	run "$WUC" wrap --image x --app fit.awk --command ' '
+	assert_failure 2
+	assert_line --index 0 'wuc: --command: expected a script, found " "'
+	run "$WUC" wrap --image x --app fit.awk --memory 32M
+	assert_failure 2
+	assert_line --index 0 'wuc: --memory: expected a size from 96M to 16T, found "32M"'
+	run "$WUC" wrap --image fit.awk --app fit.awk --format bogus
+	assert_failure 1
+	assert_output --partial 'fit.awk: expected the format raw or qcow2 or vmdk or '
 	run "$WUC" wrap --image none.img --app fit.awk
 	assert_failure 1
 	run "$WUC" wrap --image fit.awk --app .
