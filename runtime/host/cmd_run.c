@@ -45,7 +45,8 @@ static const char help[] =
 	"own\n"
 	"                        (\"90\", \"10m\", \"2h\"; 0: none)\n"
 	"      --boot-timeout T  a guest that said nothing by then is ended (default: 30s\n"
-	"                        with KVM, 3m without)\n"
+	"                        with KVM, 3m without; four times that for a base that is\n"
+	"                        a whole disk; none for a unit of layout single)\n"
 	"      --keep WHAT       keep output disks of none (default), failed or all\n"
 	"      --reboot          a guest for each instance, also where one that boots its own\n"
 	"                        disk could run several one after the other\n"
@@ -212,7 +213,7 @@ static void hear_fell_back(void *run)
 
 static void hear_warm(void *run, const char *why)
 {
-	news_warm(&((struct run *)run)->news, why);
+	news_say(&((struct run *)run)->news, why);
 }
 
 static int hear_turn(void *run, const struct sweep_state *state)
@@ -325,6 +326,23 @@ static void set_relays(struct run *r)
 	r->context.err = &r->err;
 }
 
+/* What was asked for, or might be expected, and is not so. */
+static void say_limits(struct run *r)
+{
+	const struct manifest *m = &r->manifest;
+
+	if (m->disk.file && r->options->warm == WARM_ON)
+		news_say(&r->news,
+			"instances start cold: a machine that boots a disk of its own is "
+			"not saved");
+	if (m->layout == LAYOUT_SINGLE && !r->context.time_ms && !r->context.boot_ms &&
+		!r->options->quiet)
+		news_say(&r->news,
+			"this unit has no time limit, and its guests need not speak: one "
+			"that hangs is never ended, unless --timeout or --boot-timeout "
+			"says when");
+}
+
 /* Returns the signal that stopped it, 0, or -1. */
 static int run_list(struct run *r, struct diag *d)
 {
@@ -350,6 +368,7 @@ static int run_list(struct run *r, struct diag *d)
 				 manifest_is_served(&r->manifest);
 	warm_init(&r->warm, r->manifest.disk.file ? WARM_OFF : r->options->warm);
 	news_begin(&r->news, plan.count, plan.slots);
+	say_limits(r);
 	signal = sweep_run(&r->context, &plan, r->signals, &listener);
 	if (!signal) {
 		relay_flush(&r->out, r->signals);

@@ -155,7 +155,7 @@ static int get_guest(
 }
 
 /* Nothing but perhaps its launching script tells that a machine without an agent has
- * booted. */
+ * booted: it must speak only where the user says by when. */
 static void set_first_deadline(struct instance *i, const struct instance_origin *from)
 {
 	const struct instance_context *c = i->context;
@@ -163,7 +163,7 @@ static void set_first_deadline(struct instance *i, const struct instance_origin 
 	i->facts.is_mute = c->manifest->layout == LAYOUT_SINGLE;
 	if (from->snapshot || from->guest)
 		hear_set_deadline(i, STOP_BOOT, WAKE_MS);
-	else if (!i->facts.is_mute)
+	else if (!i->facts.is_mute || c->boot_ms)
 		hear_set_deadline(i, STOP_BOOT, instance_boot_limit(c, i->accelerator));
 	else
 		hear_set_time_deadline(i, instance_boot_limit(c, i->accelerator));

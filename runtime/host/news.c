@@ -405,12 +405,12 @@ static void say_what_waits(struct news *n, const struct sweep_state *state)
 	}
 }
 
-void news_warm(void *news, const char *why)
+void news_say(void *news, const char *what)
 {
 	struct news *n = news;
 
 	if (n->style != NEWS_JSON)
-		progress_say(&n->progress, "wurun: %s", why);
+		progress_say(&n->progress, "wurun: %s", what);
 }
 
 int news_turn(void *news, const struct sweep_state *state)

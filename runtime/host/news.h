@@ -42,10 +42,12 @@ void news_probe(struct news *n, enum accelerator a);
 /* Now `count` of them run, `slots` at once. */
 void news_begin(struct news *n, size_t count, size_t slots);
 
+/* A complaint that is no instance's. */
+void news_say(void *news, const char *what);
+
 /* For struct sweep_listener. */
 void news_ended(void *news, const struct instance *i, int again);
 void news_fell_back(void *news);
-void news_warm(void *news, const char *why);
 int news_turn(void *news, const struct sweep_state *state);
 
 /* The closing line. Returns wurun's exit status. */
