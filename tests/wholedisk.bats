@@ -24,7 +24,7 @@ setup_file() {
 	make_recipe fresh 'base = disk { "agent.img" }' one two
 	run_unit single -j 2 --keep failed
 	# Two at a time.
-	run_unit hanging --boot-timeout 30s --timeout 1s &
+	run_unit hanging --boot-timeout 60s --timeout 1s &
 	run_unit kept -j 1 --timeout 5s
 	wait
 	run_unit gone -j 1 &
@@ -146,10 +146,61 @@ field() {
 @test "a guest without an agent that does not end is ended" {
 	assert_equal "$(field hanging hang .class)" time-limit
 	assert_equal "$(cat hanging.status)" 124
-	# The limit, a tenth of it, and half a minute; and, where the script could not tell
-	# when it began, all the time to boot.
+	# The limit, a tenth of it, and half a minute, from the script's word on.
 	run field hanging hang '.host.wall_ms >= 31000 and .host.wall_ms < 100000'
 	assert_output true
+}
+
+@test "a guest that may be silent, and is, is ended where it was said when" {
+	local id pid
+	cp -r hanging dead
+	dd if=/dev/zero of=dead/disk.img bs=512 count=63 conv=notrunc status=none
+	id=$(jq -r '.instances[0].id' dead/unit.json)
+	run "$WURUN" run dead -o dead-results --boot-timeout 3s --warm on
+	assert_failure 125
+	assert_line "wurun: instances start cold: a machine that boots a disk of its own is not saved"
+	refute_output --partial "is never ended"
+	run jq -r '"\(.class): \(.reason)"' "dead-results/$id/result.json"
+	assert_output "no-boot: the guest said nothing in time"
+	# Without a word about it, the run says so.
+	"$WURUN" run dead -o never-results 2>never.err &
+	pid=$!
+	for _ in {1..100}; do
+		! grep -q . never.err || break
+		sleep 0.1
+	done
+	kill -INT $pid
+	wait $pid || true
+	run cat never.err
+	assert_line "wurun: this unit has no time limit, and its guests need not speak: one that hangs is never ended, unless --timeout or --boot-timeout says when"
+}
+
+@test "a unit's disk that is missing, short or elsewhere is one clear line" {
+	local size
+	size=$(stat -c %s hanging/disk.img)
+	mkdir bad
+	cp -r hanging/[!d]* bad/
+	run "$WURUN" run bad -o bad-results
+	assert_failure 125
+	assert_output "wurun: bad/disk.img: No such file or directory"
+	truncate -s 512 bad/disk.img
+	run "$WURUN" run bad -o bad-results
+	assert_failure 125
+	assert_output "wurun: bad/disk.img: has 512 bytes, but the manifest says $size: the unit is not as it was compiled"
+	truncate -s "$size" bad/disk.img
+	jq ".disk.output.offset = $size + 1" hanging/unit.json >bad/unit.json
+	run "$WURUN" run bad -o bad-results
+	assert_failure 125
+	assert_output "wurun: bad/unit.json: disk.output.offset: expected a whole number from 0 to $size, found a number that it cannot be"
+	jq '.disk.output.size += 512' hanging/unit.json >bad/unit.json
+	run "$WURUN" run bad -o bad-results
+	assert_failure 125
+	assert_line --partial "disk.output.size: expected a whole number"
+	assert_equal "${#lines[@]}" 1
+	run "$WURUN" unpack --offset 512 "hanging/disk.img" bad-out
+	assert_failure
+	assert_equal "${#lines[@]}" 1
+	assert_not_exists bad-results
 }
 
 @test "a whole system runs instances one after the other, without a reboot" {
