@@ -37,11 +37,12 @@ char *file_read(
 int file_create(int dirfd, const char *path, const void *bytes, size_t size, mode_t mode,
 	struct diag *d);
 
-/* Copies size bytes from one descriptor's start to another's, holes as holes, by
- * copy_file_range where the system has it. Returns 0 or -1 with errno set (ENODATA where
- * the source ended early). */
+/* Copies size bytes from one descriptor's start to another's, holes as holes: a
+ * whole file by sharing its blocks, else by copy_file_range, where the system has them.
+ * Returns 0 or -1 with errno set (ENODATA where the source ended early). */
 int file_copy(int from, int to, uint64_t size);
-/* The same to an offset: there the file has nothing but a hole, and ends with the copy.
+/* The same, never shared, to an offset: there the file has nothing but a hole, and ends
+ * with the copy.
  */
 int file_copy_at(int from, int to, uint64_t to_offset, uint64_t size);
 

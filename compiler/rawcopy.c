@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "rawcopy.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,8 +31,6 @@ static int copy(int to, int from)
 {
 	struct stat st;
 
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
 	if (fstat(from, &st) < 0)
 		return -1;
 	return file_copy(from, to, (uint64_t)st.st_size);

@@ -2,17 +2,8 @@
 #include "drives.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 
 #include "common/file.h"
-
-static int copy(int from, int to, uint64_t size)
-{
-	if (ioctl(to, FICLONE, from) == 0)
-		return 0;
-	return file_copy(from, to, size);
-}
 
 static int copy_disk(struct instance *i, const struct snapshot *from, struct diag *d)
 {
@@ -22,7 +13,7 @@ static int copy_disk(struct instance *i, const struct snapshot *from, struct dia
 
 	i->output = openat(
 		i->work.folder.fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (i->output < 0 || copy(disk, i->output, c->output_bytes) < 0)
+	if (i->output < 0 || file_copy(disk, i->output, c->output_bytes) < 0)
 		return diag_fail_errno(
 			d, "%s/%s/%s", c->results->path, i->work.folder.name, name);
 	return 0;
