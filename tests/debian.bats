@@ -180,9 +180,14 @@ make_package() {
 	dpkg-deb --root-owner-group -b "$DIR/$1" "$DIR/$1.deb" >/dev/null
 }
 
-# The layer that the last build of a recipe made: its tar.
-newest_layer() {
-	find "$STORE/layers" -name '*.tar' -newer "$DIR/before" | head -n 1
+# The tars of all layers; those that are not in $DIR/before. By name: a layer that is used
+# gets a new time, and shares it with the user's own.
+layers() {
+	find "$STORE/layers" -name '*.tar' | sort
+}
+
+new_layers() {
+	layers | comm -13 "$DIR/before" -
 }
 
 in_layer() {
@@ -252,12 +257,12 @@ in_layer() {
 	make_package local 'id -u >/etc/local; umask >>/etc/local; env | grep -c ^WU_WORD >>/etc/local; hostname >/run/gone; true'
 	recipe own debian local
 	lock_local own local "$DIR/local.deb"
-	touch "$DIR/before"
+	layers >"$DIR/before"
 	WU_WORD=x run --separate-stderr "$WUC" base build --locked own
 	assert_success
 	assert_regex "$stderr" 'installing 1 package for base own'
 	local layer
-	layer=$(newest_layer)
+	layer=$(new_layers)
 	assert_equal "$(in_layer "$layer" etc/local | xargs)" "0 0022 0"
 	run tar -tf "$layer"
 	assert_line ./usr/share/doc/local/copyright
@@ -327,7 +332,7 @@ in_layer() {
 	run --separate-stderr offline "$WUC" base build -q --locked debian
 	assert_failure
 	assert_equal "$stderr" "wuc: $WUC_RECIPES/debian.lock: does not pin the packages of base debian's root disk as its recipe asks for them, and --locked allows no other"
-	touch "$DIR/before"
+	layers >"$DIR/before"
 	run --separate-stderr "$WUC" base build debian
 	assert_success
 	refute_regex "$stderr" 'essential packages'
@@ -335,7 +340,7 @@ in_layer() {
 	diff <(grep -A 8 -B 1 '^Step: essential' "$ROOT/recipes/debian.lock") \
 		<(grep -A 8 -B 1 '^Step: essential' "$WUC_RECIPES/debian.lock")
 	grep -qx 'Package: tree' "$WUC_RECIPES/debian.lock"
-	assert_equal "$(find "$STORE/layers" -name '*.tar' -newer "$DIR/before" | wc -l)" 1
+	assert_equal "$(new_layers | wc -l)" 1
 	# Now it needs no archive.
 	run offline "$WUC" base build -q --locked debian
 	assert_success
@@ -359,12 +364,12 @@ in_layer() {
 
 @test "a damaged layer is built again" {
 	local layer
-	touch "$DIR/before"
+	layers >"$DIR/before"
 	make_package local true
 	recipe own debian local
 	lock_local own local "$DIR/local.deb"
 	"$WUC" base build -q --locked own
-	layer=$(newest_layer)
+	layer=$(new_layers)
 	cp "$layer" "$DIR/was"
 	chmod u+w "$layer"
 	printf x | dd of="$layer" bs=1 seek=5000000 conv=notrunc status=none
