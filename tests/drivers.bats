@@ -133,7 +133,7 @@ boot() {
 		-device virtio-rng-pci -device virtio-serial-pci \
 		-chardev "file,id=port,path=$name/port" \
 		-device virtserialport,name=org.workunit.0,chardev=port \
-		-append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests" \
+		-append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests noreplace-smp lsm=" \
 		"$@" >"$name/qemu" 2>&1 || status=$?
 	echo "$status" >"$name/status"
 	cat_from "$name/output.img" .wu/result.json >"$name/result.json"

@@ -108,7 +108,7 @@ guest_boot() (
 		-initrd "$initrd" "${disks[@]}" -device virtio-rng-pci -device virtio-serial-pci \
 		-chardev file,id=port,path=port \
 		-device virtserialport,name=org.workunit.0,chardev=port \
-		-append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests $*" \
+		-append "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests noreplace-smp lsm= $*" \
 		</dev/null 2>qemu
 	echo $? >status
 	[ ! -e output.img ] || guest_collect

@@ -68,7 +68,7 @@ make_unit() {
 		cat <<-'END'
 			modules = { "virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "isofs", "overlay" },
 			drivers = { "virtio_net" },
-			append = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests",
+			append = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests noreplace-smp lsm=",
 		}
 		END
 	} >"base-$name.lua"
