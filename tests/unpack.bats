@@ -143,13 +143,18 @@ make_system() {
 
 @test "what is no clean file system, or no folder, at the place is refused" {
 	mkdir tree/folder
+	touch tree/folder/file
 	make_system disk.img 32256 -t ext4
 	run "$WURUN" unpack --offset 0 disk.img out1
 	assert_failure 1
 	assert_line --partial "no ext2, ext3 or ext4 filesystem"
 	run "$WURUN" unpack --offset 32256 --folder /nothing disk.img out2
 	assert_failure 1
-	assert_line --partial "/nothing: "
+	assert_output "wurun: output disk: /nothing: no such folder in it"
+	assert_dir_not_exist out2
+	run "$WURUN" unpack --offset 32256 --folder /folder/file disk.img out2
+	assert_failure 1
+	assert_output "wurun: output disk: /folder/file: is no folder"
 	run "$WURUN" unpack --offset 20971520 disk.img out3
 	assert_failure 125
 	assert_output "wurun: disk.img: it ends before the offset 20971520"

@@ -319,6 +319,9 @@ ext2_ino_t image_find_folder(ext2_filsys fs, const struct image_place *p, struct
 		rc = ext2fs_check_directory(fs, inode);
 	if (rc == 0)
 		return inode;
-	diag_fail(d, "output disk: %s: %s", p->folder, error_message(rc));
+	diag_fail(d, "output disk: %s: %s", p->folder,
+		rc == EXT2_ET_FILE_NOT_FOUND ? "no such folder in it"
+		: rc == EXT2_ET_NO_DIRECTORY ? "is no folder"
+					     : error_message(rc));
 	return 0;
 }

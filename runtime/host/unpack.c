@@ -31,6 +31,7 @@ enum { CHILD_IMAGE = 3, CHILD_DEST, CHILD_REPORT };
 /* The report: items of a letter, a text and a NUL. */
 #define ITEM_SKIPPED 'S'
 #define ITEM_DAMAGED 'D'
+#define ITEM_NO_DISK 'N' /* nothing of it can be read */
 #define ITEM_HOST 'H'
 #define ITEM_TOTALS 'T'
 #define ITEM_END 'E' /* comes last, always */
@@ -100,10 +101,12 @@ static void extract(const struct image_place *p, struct diag *d)
 
 	if (from.fs)
 		from.folder = image_find_folder(from.fs, p, &damage);
-	if (from.folder)
+	if (from.folder) {
 		extract_all(&from, CHILD_DEST, tell, &notes, &totals, d);
-	else
-		tell(&notes, EXTRACT_DAMAGED, "/", damage.lines[0].text);
+	} else {
+		notes.counts[EXTRACT_DAMAGED] = 1;
+		say(ITEM_NO_DISK, damage.lines[0].text);
+	}
 	say_totals(&totals, &notes);
 }
 
@@ -142,16 +145,30 @@ static void become_unpacker(int image, int dest, int report, const struct image_
 
 /* --- in the parent --- */
 
+static void take_note(json_t *list, const char *text)
+{
+	char *visible = text_visible(text);
+
+	if (json_array_size(list) < NOTES_LIMIT)
+		json_array_append_new(list, json_string(visible));
+	free(visible);
+}
+
+static void note_no_disk(struct unpack *u, const char *why)
+{
+	take_note(u->damaged, why);
+	u->damaged_count = 1;
+	u->is_no_disk = 1;
+}
+
 static int note_bad_superblock(struct unpack *u, int image, const struct image_place *p)
 {
 	struct diag damage = {0};
 
 	if (image_check(image, p, &damage) == 0)
 		return 0;
-	json_array_append_new(u->damaged, json_string(damage.lines[0].text));
-	u->damaged_count = 1;
+	note_no_disk(u, damage.lines[0].text);
 	u->complete = 1;
-	u->is_no_disk = 1;
 	diag_clear(&damage);
 	return -1;
 }
@@ -179,15 +196,6 @@ int unpack_start(struct unpack *u, int image, const struct image_place *p, int d
 	return 0;
 }
 
-static void take_note(json_t *list, const char *text)
-{
-	char *visible = text_visible(text);
-
-	if (json_array_size(list) < NOTES_LIMIT)
-		json_array_append_new(list, json_string(visible));
-	free(visible);
-}
-
 static void take_totals(struct unpack *u, const char *text)
 {
 	if (sscanf(text,
@@ -204,6 +212,8 @@ static void take_item(struct unpack *u, char item, const char *text)
 		take_note(u->skipped, text);
 	else if (item == ITEM_DAMAGED)
 		take_note(u->damaged, text);
+	else if (item == ITEM_NO_DISK)
+		note_no_disk(u, text);
 	else if (item == ITEM_TOTALS)
 		take_totals(u, text);
 	else if (item == ITEM_HOST && !u->host_failure)

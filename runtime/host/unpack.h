@@ -24,7 +24,7 @@ struct unpack {
 	char *host_failure; /* this side's, or NULL */
 	int complete;	    /* the child went through the whole disk */
 	int flooded;	    /* it said more than it may */
-	int is_no_disk;	    /* no unit's output disk at all: nothing was extracted */
+	int is_no_disk; /* what was asked for cannot be opened: nothing was extracted */
 };
 
 /* Starts the child, which extracts what is in that place of the image into the folder
