@@ -54,8 +54,10 @@ def main():
     lock = os.open(work, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.path.join(work, "control"))
+    # Who finds it can connect to it at once.
+    listener.bind(os.path.join(work, "new"))
     listener.listen()
+    os.rename(os.path.join(work, "new"), os.path.join(work, "control"))
     listener.settimeout(20)
     host = listener.accept()[0]
     host.settimeout(20)
