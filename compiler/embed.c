@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "embed.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define SETTINGS "@SETTINGS@\n"
 
 /* Name in the program, path in the tree; the Makefile makes this file depend on them. */
 /* clang-format off */
@@ -48,4 +51,16 @@ const char *embed_find(const char *name, size_t *size)
 		}
 	}
 	return NULL;
+}
+
+const char *embed_begin(struct buffer *b, const char *name)
+{
+	size_t size;
+	const char *template = embed_find(name, &size);
+	const char *settings = template ? strstr(template, SETTINGS) : NULL;
+
+	if (!settings)
+		abort(); /* the templates are ours */
+	buffer_add(b, template, (size_t)(settings - template));
+	return settings + strlen(SETTINGS);
 }

@@ -6,8 +6,14 @@
 
 #include <stddef.h>
 
+#include "common/memory.h"
+
 /* The bytes of an embedded file ("recipe.lua", "run.sh.in") and their count; a NUL
  * follows them. NULL where there is no file of this name. */
 const char *embed_find(const char *name, size_t *size);
+
+/* Adds what stands before the line @SETTINGS@ in an embedded template to the buffer, and
+ * returns what follows it. */
+const char *embed_begin(struct buffer *b, const char *name);
 
 #endif

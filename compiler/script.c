@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "script.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "embed.h"
 #include "runtime/unit.h"
-
-#define SETTINGS "@SETTINGS@\n"
 
 static void add_quoted(struct buffer *b, const char *word)
 {
@@ -76,13 +73,8 @@ static void add_layout(struct buffer *b, const struct plan *p, const struct base
 
 void script_render(struct buffer *b, const struct plan *p, const struct base *base)
 {
-	size_t size;
-	const char *template = embed_find("run.sh.in", &size);
-	const char *settings = strstr(template, SETTINGS);
+	const char *rest = embed_begin(b, "run.sh.in");
 
-	if (!settings)
-		abort(); /* the template is ours */
-	buffer_add(b, template, (size_t)(settings - template));
 	script_add_setting(b, "NAME", p->name);
 	add_number(b, "CPUS", p->machine.cpus);
 	add_number(b, "MEMORY_MIB", (p->machine.memory_bytes + (1 << 20) - 1) >> 20);
@@ -91,5 +83,5 @@ void script_render(struct buffer *b, const struct plan *p, const struct base *ba
 	script_add_setting(b, "NETWORK", p->machine.network);
 	script_add_setting(b, "APPEND", base->append);
 	add_layout(b, p, base);
-	buffer_add_text(b, settings + strlen(SETTINGS));
+	buffer_add_text(b, rest);
 }

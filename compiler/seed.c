@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "seed.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "embed.h"
 #include "iso.h"
 #include "script.h"
 
-#define SETTINGS "@SETTINGS@\n"
 #define ID_DIGITS 12
 
 /* A guest that has already been through this seed, or another, takes it for a new one
@@ -21,15 +17,10 @@ static void add_meta_data(struct buffer *b, const struct agent *agent)
 
 static void add_autorun(struct buffer *b, const char *home)
 {
-	size_t size;
-	const char *template = embed_find("seed.sh.in", &size);
-	const char *settings = strstr(template, SETTINGS);
+	const char *rest = embed_begin(b, "seed.sh.in");
 
-	if (!settings)
-		abort(); /* the template is ours */
-	buffer_add(b, template, (size_t)(settings - template));
 	script_add_setting(b, "AUTORUN_HOME", home);
-	buffer_add_text(b, settings + strlen(SETTINGS));
+	buffer_add_text(b, rest);
 }
 
 static void add_user_data(struct buffer *b)

@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -17,21 +15,15 @@
 #define AUTORUN "autorun"
 #define OUTPUT "output"
 #define PARAMETERS "params"
-#define SETTINGS "@SETTINGS@\n"
 
 static void render_autorun(struct buffer *b, const struct plan *p)
 {
-	size_t size;
-	const char *template = embed_find("autorun.sh.in", &size);
-	const char *settings = strstr(template, SETTINGS);
+	const char *rest = embed_begin(b, "autorun.sh.in");
 
-	if (!settings)
-		abort(); /* the template is ours */
-	buffer_add(b, template, (size_t)(settings - template));
 	buffer_printf(b, "TIME_MS=%" PRIu64 "\n", p->machine.time_ms);
 	buffer_printf(b, "GUEST_USER=%s\n", p->machine.user);
 	buffer_printf(b, "PARAMETERS=%s\n", p->sweep.name_count ? "yes" : "no");
-	buffer_add_text(b, settings + strlen(SETTINGS));
+	buffer_add_text(b, rest);
 }
 
 int single_add(struct tree *t, const struct plan *p, struct diag *d)
