@@ -475,7 +475,9 @@ $(OCI_LIST): $(SAN)/tests/oci/list.o $(SAN)/libcompiler.a
 
 # What reads foreign bytes, given random ones: FUZZ_SECONDS each, from the corpus that
 # earlier runs left.
-FUZZERS := fuzz_oci fuzz_ext2disk
+COMPILER_FUZZERS := fuzz_oci fuzz_ext2disk
+HOST_FUZZERS := fuzz_receive fuzz_unpack
+FUZZERS := $(COMPILER_FUZZERS) $(HOST_FUZZERS)
 FUZZ_SECONDS ?= 60
 FUZZ_CC ?= clang
 FUZZ := $(BUILD)/fuzz
@@ -496,11 +498,16 @@ $(FUZZ)/%.o: %.c
 	$(Q)$(FUZZ_CC) $(filter-out $(HARDENING),$(PROJECT_CFLAGS)) $(INCLUDES) $(FUZZ_CFLAGS) \
 		-fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(FUZZ)/compiler/embed.o: $(EMBEDDED)
-$(FUZZ)/libcompiler.a: $(call fuzzed,$(COMMON_SOURCES) $(COMPILER_SOURCES))
+$(FUZZ)/runtime/host/submit_script.o: runtime/host/task.sh.in
+$(FUZZ)/libcompiler.a: $(call fuzzed,$(COMMON_SOURCES) $(COMPILER_SOURCES) tests/fuzz/disk.c)
+$(FUZZ)/libhost.a: $(call fuzzed,$(COMMON_SOURCES) $(HOST_SOURCES) tests/fuzz/disk.c)
+$(FUZZ)/%.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-$(patsubst %,$(FUZZ)/%,$(FUZZERS)): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libcompiler.a
+$(patsubst %,$(FUZZ)/%,$(COMPILER_FUZZERS)): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libcompiler.a
+$(patsubst %,$(FUZZ)/%,$(HOST_FUZZERS)): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libhost.a
+$(patsubst %,$(FUZZ)/%,$(FUZZERS)):
 	$(call say,LD,$@)
-	$(Q)$(FUZZ_CC) -pthread $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(COMPILER_LIBS)
+	$(Q)$(FUZZ_CC) -pthread $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(COMPILER_LIBS) $(HOST_LIBS)
 
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 $(BUILD)/man/%: docs/man/%.scd
