@@ -152,12 +152,59 @@ static void drop(struct control *c, size_t size)
 	memmove(c->in, c->in + size, c->in_size);
 }
 
+/* Returns the bytes of the line "WORD SIZE" and its end, 0 where more must come, or -1.
+ */
+static ssize_t parse_line(const struct control *c, struct control_message *m)
+{
+	const char *end = memchr(c->in, '\n', c->in_size), *space, *digits;
+	size_t word;
+
+	if (!end)
+		return c->in_size < CONTROL_LINE ? 0 : -1;
+	space = memchr(c->in, ' ', (size_t)(end - c->in));
+	word = space ? (size_t)(space - c->in) : 0;
+	if (word == 0 || word >= sizeof(m->word) || end - space < 2 ||
+		end - space > SIZE_DIGITS + 1)
+		return -1;
+	m->size = 0;
+	for (digits = space + 1; digits < end; digits++) {
+		if (*digits < '0' || *digits > '9')
+			return -1;
+		m->size = m->size * 10 + (size_t)(*digits - '0');
+	}
+	memcpy(m->word, c->in, word);
+	m->word[word] = '\0';
+	return m->size > WU_CONTROL_CHUNK ? -1 : end - c->in + 1;
+}
+
+/* 1 where the next message is here, and says that the agent gave up. */
+static int has_error(const struct control *c)
+{
+	struct control_message m;
+	ssize_t line = parse_line(c, &m);
+
+	return line > 0 && c->in_size >= (size_t)line + m.size &&
+	       strcmp(m.word, "error") == 0;
+}
+
+/* Waits until the agent takes more, or has said why it will not. */
+static int wait_for_room(struct control *c, uint64_t until_ms, struct diag *d)
+{
+	short hear = c->in_size < sizeof(c->in) ? POLLIN : 0;
+	int events = wait_for(c, (short)(POLLOUT | hear), until_ms, d);
+
+	if (events < 0 || ((events & POLLIN) && take(c, d) < 0))
+		return -1;
+	if (has_error(c) || (events == 0 && clock_now_ms() >= until_ms))
+		return diag_fail(d, "%s: its agent takes nothing more", c->id);
+	return 0;
+}
+
 static int write_all(struct control *c, const char *bytes, size_t size, uint64_t until_ms,
 	struct diag *d)
 {
 	while (size > 0) {
 		ssize_t put = send(c->fd, bytes, size, MSG_NOSIGNAL);
-		int events;
 
 		if (put > 0) {
 			bytes += put;
@@ -166,11 +213,8 @@ static int write_all(struct control *c, const char *bytes, size_t size, uint64_t
 		}
 		if (put < 0 && errno != EAGAIN && errno != EINTR)
 			return fail_ended(c, d);
-		events = wait_for(c, POLLOUT, until_ms, d);
-		if (events < 0)
+		if (wait_for_room(c, until_ms, d) < 0)
 			return -1;
-		if (events == 0 && clock_now_ms() >= until_ms)
-			return diag_fail(d, "%s: its agent takes nothing more", c->id);
 	}
 	return 0;
 }
@@ -279,31 +323,6 @@ int control_send_text(
 	return control_send(c, word, text, size, d);
 }
 
-/* Returns the bytes of the line "WORD SIZE" and its end, 0 where more must come, or -1.
- */
-static ssize_t parse_line(const struct control *c, struct control_message *m)
-{
-	const char *end = memchr(c->in, '\n', c->in_size), *space, *digits;
-	size_t word;
-
-	if (!end)
-		return c->in_size < CONTROL_LINE ? 0 : -1;
-	space = memchr(c->in, ' ', (size_t)(end - c->in));
-	word = space ? (size_t)(space - c->in) : 0;
-	if (word == 0 || word >= sizeof(m->word) || end - space < 2 ||
-		end - space > SIZE_DIGITS + 1)
-		return -1;
-	m->size = 0;
-	for (digits = space + 1; digits < end; digits++) {
-		if (*digits < '0' || *digits > '9')
-			return -1;
-		m->size = m->size * 10 + (size_t)(*digits - '0');
-	}
-	memcpy(m->word, c->in, word);
-	m->word[word] = '\0';
-	return m->size > WU_CONTROL_CHUNK ? -1 : end - c->in + 1;
-}
-
 /* Returns as control_peek(), of what was read. */
 static int parse(struct control *c, struct control_message *m, struct diag *d)
 {
@@ -337,9 +356,11 @@ int control_next(
 
 int control_peek(struct control *c, struct control_message *m, struct diag *d)
 {
-	if (c->in_size < sizeof(c->in) && take(c, d) < 0)
-		return -1;
-	return parse(c, m, d);
+	int rc = parse(c, m, d);
+
+	if (rc != 0)
+		return rc;
+	return take(c, d) < 0 ? -1 : parse(c, m, d);
 }
 
 int control_fail(const struct control *c, const struct control_message *m, struct diag *d)

@@ -13,16 +13,30 @@
 #include "common/file.h"
 #include "common/memory.h"
 
-/* The guest may have given up: then it says why. */
-static int send_message(
-	struct send *s, const char *word, const void *bytes, size_t size, struct diag *d)
+/* The agent may have given up: then it has said why. 0 where it has not, or -1. */
+static int hear(struct send *s, struct diag *d)
 {
 	struct control_message m;
 	int rc = control_peek(s->control, &m, d);
 
-	if (rc != 0)
-		return rc < 0 ? -1 : control_fail(s->control, &m, d);
-	return control_send(s->control, word, bytes, size, d);
+	return rc > 0 ? control_fail(s->control, &m, d) : rc;
+}
+
+static int send_message(
+	struct send *s, const char *word, const void *bytes, size_t size, struct diag *d)
+{
+	struct diag why = {0}, its_word = {0};
+	int rc = hear(s, d);
+
+	if (rc == 0)
+		rc = control_send(s->control, word, bytes, size, &why);
+	if (why.count && hear(s, &its_word) < 0)
+		diag_move(d, &its_word);
+	else
+		diag_move(d, &why);
+	diag_clear(&its_word);
+	diag_clear(&why);
+	return rc;
 }
 
 static int send_contents(
