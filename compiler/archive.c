@@ -17,7 +17,8 @@
 #include "place.h"
 
 #define READ_BYTES (256 * 1024)
-#define MAJOR_MAX 0xfff /* Linux's device numbers have 32 bits */
+#define EMPTY_MAX_BYTES 10240 /* what tar writes where there is nothing to keep */
+#define MAJOR_MAX 0xfff	      /* Linux's device numbers have 32 bits */
 #define MINOR_MAX 0xfffff
 
 struct import {
@@ -79,15 +80,22 @@ static int starts_with(int fd, const char magic[2])
 }
 
 /* Only what needs no helper programs: libarchive would start them for other filters. */
+static int support_filters(struct archive *a)
+{
+	int rc = archive_read_support_filter_bzip2(a);
+
+	if (rc == ARCHIVE_OK)
+		rc = archive_read_support_filter_xz(a);
+	return rc == ARCHIVE_OK ? archive_read_support_filter_zstd(a) : rc;
+}
+
 static struct archive *make_reader(void)
 {
 	struct archive *a = archive_read_new();
 
 	if (a && archive_read_support_format_tar(a) == ARCHIVE_OK &&
 		archive_read_support_format_zip_seekable(a) == ARCHIVE_OK &&
-		archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
-		archive_read_support_filter_xz(a) == ARCHIVE_OK &&
-		archive_read_support_filter_zstd(a) == ARCHIVE_OK)
+		support_filters(a) == ARCHIVE_OK)
 		return a;
 	archive_read_free(a);
 	return NULL;
@@ -354,7 +362,44 @@ static int drain(struct import *m)
 	return n < 0 ? fail_archive(m, NULL) : 0;
 }
 
-static int add_members(struct import *m)
+/* The archive's bytes, uncompressed, as many as there are room for; -1 where they cannot
+ * be read. */
+static la_ssize_t read_start(int fd, char *bytes, size_t room)
+{
+	struct archive *a = archive_read_new();
+	struct archive_entry *e;
+	la_ssize_t n = -1;
+	int rc = ARCHIVE_FATAL;
+
+	if (a && lseek(fd, 0, SEEK_SET) == 0 && support_filters(a) == ARCHIVE_OK &&
+		archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
+		archive_read_support_format_raw(a) == ARCHIVE_OK &&
+		archive_read_open_fd(a, fd, READ_BYTES) == ARCHIVE_OK)
+		rc = archive_read_next_header(a, &e);
+	if (rc == ARCHIVE_OK)
+		n = archive_read_data(a, bytes, room);
+	archive_read_free(a);
+	return n;
+}
+
+/* To libarchive zeros are the end of a tar file, whatever follows: the first block of a
+ * disk, or of a file that was never filled. An archive of nothing is small, and if it
+ * begins with zeros it has nothing else. */
+static int check_empty(struct import *m, int fd)
+{
+	static const char zeros[EMPTY_MAX_BYTES];
+	char bytes[EMPTY_MAX_BYTES + 1];
+	la_ssize_t n = read_start(fd, bytes, sizeof(bytes));
+
+	if (n >= 0 && n <= EMPTY_MAX_BYTES &&
+		(n == 0 || bytes[0] || memcmp(bytes, zeros, (size_t)n) == 0))
+		return 0;
+	return fail(m, NULL,
+		"expected an archive, found no file in it (is it a disk image? `wuc get` "
+		"copies files out of one, disk \"…\" makes a base of one)");
+}
+
+static int add_members(struct import *m, int fd)
 {
 	struct archive_entry *e;
 	int rc, failed = 0;
@@ -374,7 +419,9 @@ static int add_members(struct import *m)
 	}
 	if (rc != ARCHIVE_EOF)
 		return fail_archive(m, NULL);
-	return failed < 0 ? -1 : drain(m);
+	if (failed < 0 || drain(m) < 0)
+		return -1;
+	return archive_file_count(m->archive) == 0 ? check_empty(m, fd) : 0;
 }
 
 static int same_file(const struct stat *x, const struct stat *y)
@@ -391,7 +438,7 @@ static int import_from(struct import *m, int fd)
 
 	if (fstat(fd, &before) < 0)
 		return fail(m, NULL, strerror(errno));
-	if (add_top(m) < 0 || open_archive(m, fd) < 0 || add_members(m) < 0)
+	if (add_top(m) < 0 || open_archive(m, fd) < 0 || add_members(m, fd) < 0)
 		return -1;
 	if (fstat(fd, &after) < 0 || !same_file(&before, &after))
 		return fail(m, NULL, "changed while it was read");

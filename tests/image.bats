@@ -366,6 +366,15 @@ make_device() {
 	run "$WUC" image src -o new/
 	assert_failure 1
 	assert_output "wuc: new/: expected the name of a file"
+	ln -s nowhere.img dangling.img
+	run "$WUC" image src -o dangling.img
+	assert_failure 1
+	assert_output "wuc: dangling.img: a link to nothing, which would be lost"
+	assert_link_exists dangling.img
+	run "$WUC" image src -o -
+	assert_failure 1
+	assert_output "wuc: -: expected the name of a file (a file of this name is ./-)"
+	assert_file_not_exist ./-
 	umask 077
 	"$WUC" image -q src -o private.img --mtree private.mtree
 	assert_equal "$(stat -c %a private.img private.mtree | xargs)" "600 600"
@@ -450,4 +459,27 @@ make_device() {
 	umount fs
 	assert_equal "$status" 0
 	assert [ "$used" -lt 160 ]
+}
+
+@test "zeros are no archive, a disk image is none, and an empty archive is one" {
+	make_source
+	"$WUC" image -q src -o disk.img
+	truncate -s 1M zeros.tar
+	gzip -c disk.img >disk.img.gz
+	local name
+	for name in disk.img zeros.tar disk.img.gz; do
+		run "$WUC" image "$name" -o x.img
+		assert_failure 1
+		assert_equal "${#lines[@]}" 1
+		assert_output --partial "wuc: $name: expected an archive, found no file in it (is it a disk image?"
+		assert_not_exist x.img
+	done
+	tar -cf empty.tar -T /dev/null
+	tar -czf empty.tar.gz -T /dev/null
+	tar -cf labelled.tar -V name -T /dev/null
+	for name in empty.tar empty.tar.gz labelled.tar; do
+		run "$WUC" image "$name" -o x.img
+		assert_success
+		assert_output --partial "x.img: 0 files"
+	done
 }

@@ -243,6 +243,55 @@ static void test_damaged(void **state)
 	expect_failure(s, &item, "r.lua:4: app[1]: x.tar: f: Truncated tar archive");
 }
 
+/* No member at all: fine in an empty tar file, filtered or not; but zeros, which end a
+ * tar file, are also how a disk begins. */
+static void test_empty(void **state)
+{
+	static const char none[] =
+		"r.lua:4: app[1]: x: expected an archive, found no file";
+	static int (*const filters[])(struct archive *) = {NULL,
+		archive_write_add_filter_gzip, archive_write_add_filter_bzip2,
+		archive_write_add_filter_xz, archive_write_add_filter_zstd};
+	struct scratch *s = *state;
+	struct item item = item_of("x", 0);
+	static char bytes[20480];
+	struct archive_entry *e;
+	struct archive *a;
+	int fd;
+
+	for (size_t i = 0; i < 5; i++) {
+		make_archive(s, "x", archive_write_set_format_ustar, filters[i], NULL, 0);
+		expect(s, &item, "d0755 app\n");
+	}
+	scratch_write(s, "x", bytes, 10240);
+	expect(s, &item, "d0755 app\n");
+	scratch_write(s, "x", bytes, 10752);
+	expect_failure(s, &item, none);
+	bytes[1080] = 'S';
+	scratch_write(s, "x", bytes, 4096);
+	expect_failure(s, &item, none);
+	scratch_write(s, "x", bytes, sizeof(bytes));
+	expect_failure(s, &item, none);
+	for (size_t i = 1; i < 5; i++) {
+		fd = openat(s->fd, "x", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		assert_true(fd >= 0);
+		a = archive_write_new();
+		assert_int_equal(archive_write_set_format_raw(a), ARCHIVE_OK);
+		assert_int_equal(filters[i](a), ARCHIVE_OK);
+		assert_int_equal(archive_write_open_fd(a, fd), ARCHIVE_OK);
+		e = archive_entry_new();
+		archive_entry_set_filetype(e, AE_IFREG);
+		assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
+		assert_int_equal(
+			archive_write_data(a, bytes, sizeof(bytes)), sizeof(bytes));
+		archive_entry_free(e);
+		assert_int_equal(archive_write_close(a), ARCHIVE_OK);
+		archive_write_free(a);
+		close(fd);
+		expect_failure(s, &item, none);
+	}
+}
+
 /* Names in tar files are bytes: of any encoding, in any locale, never composed anew. In
  * zip files they are UTF-8. */
 static void test_names(void **state)
@@ -339,6 +388,7 @@ int main(void)
 		WITH_FOLDER(test_later_counts),
 		WITH_FOLDER(test_hostile),
 		WITH_FOLDER(test_damaged),
+		WITH_FOLDER(test_empty),
 		WITH_FOLDER(test_names),
 		WITH_FOLDER(test_xattrs),
 		WITH_FOLDER(test_sparse),
