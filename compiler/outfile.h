@@ -21,7 +21,8 @@ struct outfile {
 
 #define OUTFILE_NONE ((struct outfile){.parent = -1, .work = WORKDIR_NONE})
 
-/* Finds the place; what is there must be a regular file, or a link to one, or nothing.
+/* Finds the place; what is there must be a regular file, or a link to one, or nothing;
+ * "-" is no place.
  * Strings live in a; path must too. 0 or -1; outfile_close() is due in any case. */
 int outfile_open(struct outfile *f, const char *path, struct arena *a, struct diag *d);
 /* Makes work.fd, in which the caller then makes `name`. */

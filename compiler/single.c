@@ -80,7 +80,9 @@ static int find_home(struct place_in *in, const struct single *s, struct diag *d
 		return -1;
 	if (rc == 1 && LINUX_S_ISDIR(i.i_mode))
 		return 0;
-	return diag_fail(d, "%s: %s: expected the folder that the unit goes to, found %s",
+	return diag_fail(d,
+		"%s: %s: expected the folder that the unit goes to, found %s "
+		"(home, --home)",
 		in->name, s->home, rc == 1 ? "something else" : "nothing");
 }
 

@@ -236,7 +236,7 @@ refused() {
 @test "what an image cannot take is told on one line, and nothing is changed" {
 	image=disk.img
 	small disk.img gpt -t ext4
-	refused 'disk.img:1: /home/none: expected the folder that the unit goes to, found nothing' \
+	refused 'disk.img:1: /home/none: expected the folder that the unit goes to, found nothing (home, --home)' \
 		--home /home/none
 	mkdir -p tree/home/auto/output
 	small disk.img gpt -t ext4

@@ -420,7 +420,7 @@ make_unchecked_image() {
 	echo text >no.img
 	run "$WURUN" unpack no.img "$OUT"
 	assert_failure 1
-	assert_output "wurun: output disk: no ext4 filesystem"
+	assert_output "wurun: output disk: no ext4 filesystem (a disk that is no unit's output takes --offset or --folder)"
 	assert_not_exist "$OUT"
 	mkdir "$OUT"
 	run "$WURUN" unpack no.img "$OUT"

@@ -71,6 +71,11 @@ static int wait_for(int fd)
 	return 0;
 }
 
+struct options {
+	struct image_place place; /* its size is to be filled in */
+	int quiet;
+};
+
 static void print_list(FILE *out, const char *what, const json_t *list, uint64_t count)
 {
 	for (size_t i = 0; i < json_array_size(list); i++)
@@ -81,7 +86,7 @@ static void print_list(FILE *out, const char *what, const json_t *list, uint64_t
 			count - json_array_size(list));
 }
 
-static int report(const struct unpack *u, const char *path, int quiet,
+static int report(const struct unpack *u, const char *path, const struct options *o,
 	const struct stdio *stdio, struct diag *d)
 {
 	char *damage = unpack_describe_damage(u);
@@ -91,23 +96,22 @@ static int report(const struct unpack *u, const char *path, int quiet,
 	/* A disk that is none has one thing to say, and main.c says it. */
 	if (!u->is_no_disk)
 		print_list(stdio->err, "damaged", u->damaged, u->damaged_count);
-	if (!quiet && !u->is_no_disk)
+	if (!o->quiet && !u->is_no_disk)
 		fprintf(stdio->out, "%s: %" PRIu64 " files, %s\n", path, u->totals.files,
 			quantity_format_size(u->totals.bytes, size));
 	if (u->host_failure)
 		diag_fail(d, "%s: %s", path, u->host_failure);
 	else if (damage)
-		diag_fail(d, "%s", damage);
+		diag_fail(d, "%s%s", damage,
+			u->is_no_disk && !o->place.folder
+				? " (a disk that is no unit's output takes --offset or "
+				  "--folder)"
+				: "");
 	free(damage);
 	if (u->host_failure)
 		return EXIT_HOST_FAILED;
 	return u->damaged_count || !u->complete ? EXIT_FAILED : 0;
 }
-
-struct options {
-	struct image_place place; /* its size is to be filled in */
-	int quiet;
-};
 
 static int unpack(const char *image_path, const char *path, const struct options *o,
 	const struct stdio *stdio, struct diag *d)
@@ -140,7 +144,7 @@ static int unpack(const char *image_path, const char *path, const struct options
 			file_close(&u.socket);
 			unpack_reap(&u);
 		}
-		status = report(&u, path, o->quiet, stdio, d);
+		status = report(&u, path, o, stdio, d);
 		if (u.is_no_disk && made)
 			rmdir(path); /* empty; nothing is lost where it stays */
 	}
