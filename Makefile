@@ -93,6 +93,7 @@ COMPILER_SOURCES := \
 	compiler/floppy.c \
 	compiler/get.c \
 	compiler/get_links.c \
+	compiler/get_out.c \
 	compiler/grub.c \
 	compiler/heap.c \
 	compiler/host.c \

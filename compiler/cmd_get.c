@@ -78,7 +78,8 @@ static void skipped(void *context, const char *path, const char *why)
 /* Where the sources go. */
 struct target {
 	int folder;
-	const char *name; /* of the only source there; NULL: its own */
+	const char *shown; /* what messages call the folder; "": nothing */
+	const char *name;  /* of the only source there; NULL: its own */
 };
 
 /* "a/b" is b in a. */
@@ -92,6 +93,7 @@ static int open_parent(
 				: arena_memdup(&m->arena, dest, (size_t)(slash - dest));
 
 	t->name = host_last_part(dest, &m->arena);
+	t->shown = slash ? parent : "";
 	t->folder = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->folder < 0)
 		return diag_fail_errno(d, "%s", parent);
@@ -104,6 +106,7 @@ static int open_target(struct diskimage *m, const struct get_arguments *a,
 	size_t size = strlen(a->dest);
 	struct stat st;
 
+	t->shown = a->dest;
 	t->folder = open(a->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->folder >= 0)
 		return 0;
@@ -146,6 +149,7 @@ static int get_all(
 	int rc = open_target(m, a, &t, d);
 
 	g->top = t.folder;
+	g->top_name = t.shown;
 	get_begin(g);
 	for (size_t i = 0; i < a->source_count && rc == 0; i++)
 		rc = get_one(m, g, a->sources[i], &t, d);

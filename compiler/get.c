@@ -10,6 +10,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "get_out.h"
 
 #define CHUNK_BYTES (1024 * 1024)
 #define DEPTH_MAX 100
@@ -27,12 +28,22 @@ static int damage(struct get *g, const char *path, const char *why)
 	return skip(g, path, why);
 }
 
+/* By the name that what is coming out has here. */
+static int fail_write(struct get *g)
+{
+	const char *top = g->top_name ? g->top_name : "";
+	size_t size = strlen(top);
+	int bare = size == 0 || g->here.size == 0 || top[size - 1] == '/';
+
+	return diag_fail_errno(g->d, "%s%s%s", top, bare ? "" : "/", g->here.bytes);
+}
+
 /* What the disk's own words cause is the disk's; the rest is ours. */
 static int fail_here(struct get *g, const char *path)
 {
 	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG)
 		return damage(g, path, strerror(errno));
-	return diag_fail_errno(g->d, "%s", path);
+	return fail_write(g);
 }
 
 /* Lines that say that the disk is damaged end nothing. */
@@ -60,7 +71,7 @@ static int copy_part(struct copy *c, uint64_t from, uint64_t to, size_t size)
 	if (memory_is_zero(g->chunk, size))
 		return 0;
 	if (file_write_at(c->out, g->chunk, size, (off_t)to) < 0)
-		return diag_fail_errno(g->d, "%s", c->path);
+		return fail_write(g);
 	c->written_to = to + size;
 	return 0;
 }
@@ -111,7 +122,7 @@ static int copy_inline(struct copy *c, ext2_ino_t ino)
 	if (rc)
 		damage(g, c->path, error_message(rc));
 	else if (file_write_at(c->out, bytes, size, 0) < 0)
-		failed = diag_fail_errno(g->d, "%s", c->path);
+		failed = fail_write(g);
 	c->written_to = size;
 	free(bytes);
 	return rc ? 1 : failed;
@@ -147,14 +158,37 @@ static int fill(struct get *g, ext2_ino_t ino, const char *path, int out,
 }
 
 /* What is damaged does not stay: half a file looks like a whole one. */
-static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
+static int get_contents(struct get *g, ext2_ino_t ino, const char *path, int into,
 	const char *name, const struct ext2_inode_large *i)
 {
 	uint64_t size = EXT2_I_SIZE((const struct ext2_inode *)i);
-	CLEANUP(file_close) int out = -1;
+	struct get_out out;
 	int rc;
 
-	if (size > FILE_MAX)
+	if (get_out_open(
+		    &out, into, name, (i->i_mode & 0777) | 0600, size, &g->nameless) < 0)
+		return fail_here(g, path);
+	rc = fill(g, ino, path, out.fd, i, size);
+	if (rc == 0 && get_out_keep(&out) < 0)
+		rc = fail_write(g);
+	/* What has failed was told. */
+	if (get_out_close(&out) < 0 && rc > 0)
+		rc = fail_write(g);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	g->files++;
+	g->bytes += size;
+	if (i->i_links_count > 1)
+		get_links_note(&g->links_known, ino, g->here.bytes);
+	return 0;
+}
+
+static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
+	const char *name, const struct ext2_inode_large *i)
+{
+	int rc;
+
+	if (EXT2_I_SIZE((const struct ext2_inode *)i) > FILE_MAX)
 		return damage(g, path, "it says that it is larger than 4 TiB");
 	if (i->i_flags & EXT4_ENCRYPT_FL)
 		return skip(g, path, "an encrypted file");
@@ -166,20 +200,7 @@ static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
 		if (rc)
 			return 0;
 	}
-	out = openat(into, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		(i->i_mode & 0777) | 0600);
-	if (out < 0)
-		return fail_here(g, path);
-	rc = fill(g, ino, path, out, i, size);
-	if (rc == 0) {
-		g->files++;
-		g->bytes += size;
-		if (i->i_links_count > 1)
-			get_links_note(&g->links_known, ino, g->here.bytes);
-	} else if (unlinkat(into, name, 0) < 0 && rc > 0) {
-		return diag_fail_errno(g->d, "%s", path);
-	}
-	return rc < 0 ? -1 : 0;
+	return get_contents(g, ino, path, into, name, i);
 }
 
 static int get_symlink(
@@ -320,6 +341,7 @@ void get_begin(struct get *g)
 
 	buffer_add(&g->here, "", 0);
 	g->links_known = (struct get_links){.top = g->top};
+	g->nameless = get_out_may_be_nameless();
 	g->chunk = memory_alloc(CHUNK_BYTES);
 	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
 	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;

@@ -12,7 +12,8 @@
 
 struct get {
 	struct ext2disk *x;
-	int top; /* where all goes */
+	int top;	      /* where all goes */
+	const char *top_name; /* what messages call it; NULL: nothing */
 	/* Hears of everything that is left out, by its path in the disk. */
 	void (*skipped)(void *context, const char *path, const char *why);
 	void *context;
@@ -24,6 +25,7 @@ struct get {
 	unsigned char *folders_seen; /* a bit an inode */
 	uint64_t bytes_left;	     /* the disk cannot hold more than its size */
 	unsigned depth;
+	int nameless;	    /* the host knows files without a name */
 	struct buffer here; /* the path below `top` of what is coming out */
 	struct get_links links_known;
 };

@@ -446,7 +446,10 @@ spoil() {
 	[ out/one -ef out/sub/again ]
 	run "$WUC" get fs.img src/one out
 	assert_failure 1
-	assert_output --partial "File exists"
+	assert_output "wuc: out/one: File exists"
+	run "$WUC" get fs.img src/sub/hole src/one out/sub/
+	assert_failure 1
+	assert_output "wuc: out/sub/hole: File exists"
 	echo mine >file
 	run "$WUC" get fs.img src/one file
 	assert_failure 1
@@ -566,8 +569,45 @@ old_or_new() {
 	rm -rf out
 	run bash -c 'ulimit -f 100; "$WUC" get -q fs.img src out'
 	assert_failure 1
+	assert_output "wuc: out/sub/hole: File too large"
+	[ ! -e out/sub/hole ]
 	run bash -c '"$WUC" ls fs.img >/dev/full'
 	assert_failure 1
+}
+
+@test "a get that is ended leaves whole files only" {
+	strace -qq -o /dev/null true 2>/dev/null || skip "lacks the right to trace"
+	mkfs fs.img 32M -t ext4
+	mkdir big
+	seq 500000 >big/first
+	ln big/first big/second
+	"$WUC" put -q fs.img big /
+	strace -qq -e trace=openat -o trace "$WUC" get -q fs.img big out
+	diff -r big out
+	[ out/first -ef out/second ]
+	# Without files that have no name yet, what failed is removed.
+	local nth signal
+	nth=$(grep -n O_TMPFILE trace | cut -d: -f1)
+	run strace -qq -o /dev/null -e inject=openat:error=EOPNOTSUPP:when="$nth" "$WUC" get -q fs.img big old
+	assert_success
+	diff -r big old
+	run strace -qq -o /dev/null -e inject=openat:error=EOPNOTSUPP:when="$nth" \
+		-e inject=pwrite64:error=ENOSPC:when=2 "$WUC" get -q fs.img big full
+	assert_failure 1
+	assert_output "wuc: full/first: No space left on device"
+	assert_equal "$(ls full)" ""
+	# Ctrl-C waits for a small file.
+	"$WUC" put -q fs.img src /
+	run strace -qq -o /dev/null -e inject=pwrite64:signal=INT:when=1 "$WUC" get -q fs.img src/sub/numbers small
+	assert_failure
+	cmp small src/sub/numbers
+	grep -q 'O_TMPFILE.* = [0-9]' trace || skip "lacks a file system with files that have no name"
+	for signal in INT KILL; do
+		rm -rf out
+		run strace -qq -o /dev/null -e inject=pwrite64:signal="$signal":when=2 "$WUC" get -q fs.img big out
+		assert_failure
+		assert_equal "$(ls out)" ""
+	done
 }
 
 @test "what cannot be put is told of, but not thousands of times" {
