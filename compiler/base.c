@@ -92,8 +92,13 @@ static struct lock counting_pins(const struct build *b, size_t i)
 static void add_pins(struct buffer *text, const struct lock *lock)
 {
 	for (size_t i = 0; i < lock->count; i++) {
-		add_text(text, "package", lock->pins[i].asked);
-		add_text(text, "sha256", lock->pins[i].sha256);
+		const struct pin *pin = &lock->pins[i];
+
+		add_text(text, "package", pin->asked);
+		add_text(text, "name", pin->name);
+		add_text(text, "version", pin->version);
+		add_text(text, "architecture", pin->architecture);
+		add_text(text, "sha256", pin->sha256);
 	}
 }
 
@@ -104,7 +109,7 @@ static void compute_key(struct build *b, char key[DIGEST_HEX])
 	CLEANUP(buffer_clear) struct buffer text = {0};
 	const struct base_plan *p = &b->chain->boot;
 
-	buffer_printf(&text, "workunit-base-key 2\nbuilder %d\ncpio %d\nepoch %lld\n",
+	buffer_printf(&text, "workunit-base-key 3\nbuilder %d\ncpio %d\nepoch %lld\n",
 		BASE_BUILDER_VERSION, CPIO_WRITER_VERSION, (long long)p->epoch);
 	add_text(&text, "name", p->name);
 	add_text(&text, "description", p->description);

@@ -5,11 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
-#include "package.h"
-
 /* Raise it with any change of what the same packages give. */
-#define DEBIAN_BUILDER_VERSION 3
+#define DEBIAN_BUILDER_VERSION 4
 
 static int compare_names(const void *a, const void *b)
 {
@@ -91,7 +88,8 @@ static void name_step(const struct supply *s, enum pin_step step, const char *be
 		const struct pin *pin = &s->lock.pins[i];
 
 		if (pin->step == step)
-			buffer_printf(&text, "package %s %s\n", pin->name, pin->sha256);
+			buffer_printf(&text, "package %s %s %s %s\n", pin->name,
+				pin->version, pin->architecture, pin->sha256);
 	}
 	digest_of_bytes(text.bytes, text.size, key);
 }
@@ -119,36 +117,13 @@ void debian_name_layer(struct debian_layer *layer)
 	arena_clear(&a);
 }
 
-/* It must be one stanza, and that of the package that was pinned. */
-static int check_control(const struct buffer *text, const struct pin *pin,
-	const char *label, struct diag *d)
-{
-	struct arena a = {0};
-	struct control_stanza *s;
-	long count = control_parse(text->bytes, text->size, label, &s, &a, d);
-	const char *name = count == 1 ? control_value(&s[0], "Package") : NULL;
-	const char *version = count == 1 ? control_value(&s[0], "Version") : NULL;
-	int fits = name && version && strcmp(name, pin->name) == 0 &&
-		   strcmp(version, pin->version) == 0;
-
-	arena_clear(&a);
-	if (count < 0)
-		return -1;
-	return fits ? 0
-		    : diag_fail(
-			      d, "%s: the package says that it is something else", label);
-}
-
 /* Adds the package's control file, ended by one newline: fields may follow. */
 static int add_control(
 	struct supply *s, const struct pin *pin, struct buffer *b, struct diag *d)
 {
 	CLEANUP(buffer_clear) struct buffer text = {0};
-	const char *label = supply_label(pin, s->arena);
 
-	if (package_read_control(
-		    s->store->fd, supply_place(pin, s->arena), label, &text, d) < 0 ||
-		check_control(&text, pin, label, d) < 0)
+	if (supply_read_control(s, pin, &text, d) < 0)
 		return -1;
 	while (text.size > 0 && strchr(" \t\r\n", text.bytes[text.size - 1]))
 		text.size--;

@@ -11,6 +11,8 @@
 
 #include "base_recipe.h"
 #include "common/quantity.h"
+#include "control.h"
+#include "package.h"
 #include "place.h"
 
 #define BATCH_COUNT 24
@@ -337,12 +339,53 @@ static int fetch(struct supply *s, struct pin *pin, struct diag *d)
 	return explain(s, pin, &why, d) < 0 ? -1 : substitute(s, pin, d);
 }
 
+/* What a package says of itself must be one stanza, and what its pin says. */
+static int check_control(const struct supply *s, const struct buffer *text,
+	const struct pin *pin, struct diag *d)
+{
+	struct control_stanza *is;
+	const char *label = supply_label(pin, s->arena), *name, *version, *architecture;
+	long count = control_parse(text->bytes, text->size, label, &is, s->arena, d);
+
+	if (count < 0)
+		return -1;
+	name = count == 1 ? control_value(is, "Package") : NULL;
+	version = count == 1 ? control_value(is, "Version") : NULL;
+	architecture = count == 1 ? control_value(is, "Architecture") : NULL;
+	if (!name || !version || !architecture)
+		return diag_fail(d, "%s: the package does not say what it is", label);
+	if (strcmp(name, pin->name) == 0 && strcmp(version, pin->version) == 0 &&
+		strcmp(architecture, pin->architecture) == 0)
+		return 0;
+	return diag_fail(d,
+		"%s: pins %s (%s), but the package of that SHA-256 is %s %s (%s); %s",
+		s->lock_path, label, pin->architecture, name, version, architecture,
+		supply_advice(s));
+}
+
+int supply_read_control(
+	struct supply *s, const struct pin *pin, struct buffer *b, struct diag *d)
+{
+	if (package_read_control(s->store->fd, supply_place(pin, s->arena),
+		    supply_label(pin, s->arena), b, d) < 0)
+		return -1;
+	return check_control(s, b, pin, d);
+}
+
+static int check_package(struct supply *s, const struct pin *pin, struct diag *d)
+{
+	CLEANUP(buffer_clear) struct buffer text = {0};
+
+	return supply_read_control(s, pin, &text, d);
+}
+
 int supply_fetch(struct supply *s, struct diag *d)
 {
 	for (size_t i = 0; i < s->lock.count; i++) {
 		struct pin *pin = &s->lock.pins[i];
 
-		if (pin->step == PIN_MEMBERS && fetch(s, pin, d) < 0)
+		if (pin->step == PIN_MEMBERS &&
+			(fetch(s, pin, d) < 0 || check_package(s, pin, d) < 0))
 			return -1;
 	}
 	return 0;

@@ -48,6 +48,11 @@ int supply_check_lock(const struct supply *s, struct diag *d);
 /* Writes the lock file where it has changed for another reason than a substitution. */
 int supply_keep_lock(struct supply *s, struct diag *d);
 
+/* Reads the control file of a package that the store has to an empty buffer; -1 where it
+ * says that it is another than the pinned one. */
+int supply_read_control(
+	struct supply *s, const struct pin *pin, struct buffer *b, struct diag *d);
+
 /* The pin of what the recipe asks for. */
 const struct pin *supply_find(const struct supply *s, const char *asked);
 /* "packages/SHA256.deb" in the store. */

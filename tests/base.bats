@@ -255,6 +255,18 @@ assert_store_clean() {
 	assert_store_clean
 }
 
+@test "base: a pinned version that is not the package's own is refused" {
+	need_packages
+	"$WUC" base build -q --locked mini
+	sed -i '/^Package: busybox-static/,/^$/s/^Version: .*/Version: 9.9-1/' "$LOCK"
+	run offline "$WUC" base build -q --locked mini
+	assert_failure 1
+	assert_equal "${#lines[@]}" 1
+	assert_output --partial "mini.lock: pins busybox-static 9.9-1 (amd64), but the package of that SHA-256 is busybox-static 1:1."
+	assert_output --partial '`wuc base build --update mini` renews the lock'
+	assert_store_clean
+}
+
 @test "base: a lock that does not pin all" {
 	need_network
 	seed_base

@@ -292,7 +292,23 @@ in_layer() {
 	lock_local own local "$DIR/other.deb"
 	run --separate-stderr "$WUC" base build -q --locked own
 	assert_failure
-	assert_equal "$stderr" "wuc: local 1: the package says that it is something else"
+	assert_equal "$stderr" "wuc: $WUC_RECIPES/own.lock: pins local 1 (all), but the package of that SHA-256 is other 1 (all); \`wuc base build --update own\` renews the lock"
+}
+
+@test "a lock that gives a package another version is refused, though its layer is there" {
+	make_package local true
+	recipe own debian local
+	lock_local own local "$DIR/local.deb"
+	"$WUC" base build -q --locked own
+	sed -i 's/^Version: 1$/Version: 2/' "$WUC_RECIPES/own.lock"
+	run --separate-stderr "$WUC" base build -q --locked own
+	assert_failure
+	assert_equal "$stderr" "wuc: $WUC_RECIPES/own.lock: pins local 2 (all), but the package of that SHA-256 is local 1 (all); \`wuc base build --update own\` renews the lock"
+	sed -i 's/^Version: 2$/Version: 1/' "$WUC_RECIPES/own.lock"
+	run "$WUC" base build -q --locked own
+	assert_success
+	run "$WUC" base show own
+	assert_line --regexp ' local 1$'
 }
 
 @test "a package that was changed in the archive is refused" {
