@@ -23,8 +23,21 @@ static void set_time(__u32 *seconds, __u32 *extra, int64_t s, uint32_t ns)
 	*extra = ns << 2 | (__u32)(((s - (int32_t)s) >> 32) & 3);
 }
 
+/* Inodes of 128 bytes have no room for the two bits that go beyond 2038. */
+static int check_time(struct put *p, const char *path, int64_t s, int large)
+{
+	int64_t most = large ? ((int64_t)3 << 32) + INT32_MAX : INT32_MAX;
+
+	if (s >= INT32_MIN && s <= most)
+		return 0;
+	return diag_fail(p->d, "%s: %s: its time is none that %s can hold (1901 to %d)",
+		p->x->name, path, large ? "ext4" : "inodes of this size",
+		large ? 2446 : 2038);
+}
+
 /* All four are that of the last change of contents. */
-static errcode_t set_times(struct put *p, ext2_ino_t ino, const struct node *n)
+static int set_times(
+	struct put *p, ext2_ino_t ino, const struct node *n, const char *path)
 {
 	int64_t s = p->options->epoch >= 0 ? p->options->epoch : n->mtime;
 	uint32_t ns = p->options->epoch >= 0 ? 0 : n->mtime_ns, unused;
@@ -35,14 +48,17 @@ static errcode_t set_times(struct put *p, ext2_ino_t ino, const struct node *n)
 		    i.i_extra_isize >= 24;
 
 	if (rc)
-		return rc;
+		return fail(p, path, rc);
+	if (check_time(p, path, s, large) < 0)
+		return -1;
 	set_time(&i.i_mtime, large ? &i.i_mtime_extra : &unused, s, ns);
 	set_time(&i.i_ctime, large ? &i.i_ctime_extra : &unused, s, ns);
 	set_time(&i.i_atime, large ? &i.i_atime_extra : &unused, s, ns);
 	if (large)
 		set_time(&i.i_crtime, &i.i_crtime_extra, s, ns);
-	return ext2fs_write_inode_full(
+	rc = ext2fs_write_inode_full(
 		p->x->fs, ino, small, large ? (int)sizeof(i) : EXT2_GOOD_OLD_INODE_SIZE);
+	return rc ? fail(p, path, rc) : 0;
 }
 
 static errcode_t link_inode(
@@ -93,9 +109,7 @@ int put_inode_folder(struct put *p, ext2_ino_t folder, const struct node *n,
 		i.i_mode = (__u16)(LINUX_S_IFDIR | n->mode);
 		rc = ext2fs_write_inode(fs, *ino, &i);
 	}
-	if (!rc)
-		rc = set_times(p, *ino, n);
-	return rc ? fail(p, path, rc) : 0;
+	return rc ? fail(p, path, rc) : set_times(p, *ino, n, path);
 }
 
 int put_inode_symlink(
@@ -118,9 +132,7 @@ int put_inode_symlink(
 	}
 	if (!rc)
 		rc = ext2fs_lookup(fs, folder, n->name, (int)strlen(n->name), NULL, &ino);
-	if (!rc)
-		rc = set_times(p, ino, n);
-	return rc ? fail(p, path, rc) : 0;
+	return rc ? fail(p, path, rc) : set_times(p, ino, n, path);
 }
 
 static errcode_t new_inode(
@@ -230,12 +242,10 @@ static int make_file(struct put *p, ext2_ino_t folder, struct node *n, const cha
 	if (!rc)
 		rc = allocate_runs(p, &s, n, ino);
 	source_drop(&s);
-	if (!rc)
-		rc = set_times(p, ino, n);
 	if (rc)
 		return fail(p, path, rc);
 	n->mark = ino;
-	return 0;
+	return set_times(p, ino, n, path);
 }
 
 int put_inode_name(struct put *p, ext2_ino_t folder, struct node *n, const char *path)

@@ -24,6 +24,10 @@ setup() {
 	touch -d '2021-03-04 05:06:07.25 UTC' src/one
 }
 
+teardown() {
+	rm -f "/dev/shm/wuc-put-$$"
+}
+
 # mkfs IMAGE SIZE OPTION…: a file system that is all of the image.
 mkfs() {
 	local image=$1 size=$2
@@ -305,6 +309,42 @@ fill() {
 	"$WUC" put -q fs.img large /
 	sound fs.img
 	cat_from fs.img /large | cmp - large
+}
+
+@test "times that the file system cannot hold are told, by name" {
+	local far=/dev/shm/wuc-put-$$ size
+	rm -rf src
+	mkdir -p src/folder
+	touch src/now
+	touch -d '2038-01-19 03:14:07 UTC' src/last
+	touch -d '1901-12-13 20:45:52 UTC' src/first
+	mkfs fs.img 4M -t ext4 -I 128
+	"$WUC" put -q fs.img src /
+	sound fs.img
+	assert_equal "$("$WUC" ls fs.img src | awk '/last|first/ {print $5, $6}' | xargs)" \
+		"1901-12-13 20:45:52 2038-01-19 03:14:07"
+	touch -d '2038-01-19 03:14:08 UTC' src/late
+	ln -s late src/link
+	touch -hd '2050-01-01 UTC' src/link
+	touch -d '2100-01-01 UTC' src/folder
+	refused fs.img "$WUC" put fs.img src /new
+	assert_equal "${#lines[@]}" 3
+	assert_line "wuc: fs.img: /new/folder: its time is none that inodes of this size can hold (1901 to 2038)"
+	assert_line "wuc: fs.img: /new/late: its time is none that inodes of this size can hold (1901 to 2038)"
+	assert_line "wuc: fs.img: /new/link: its time is none that inodes of this size can hold (1901 to 2038)"
+	refused fs.img "$WUC" put --epoch 4000000000 fs.img src/now /
+	"$WUC" put -q --epoch 1 fs.img src /new
+	mkfs fs.img 4M -t ext4 -I 256
+	"$WUC" put -q fs.img src /
+	sound fs.img
+	"$WUC" ls fs.img src | grep -q '2050-01-01 00:00:00 link'
+	refused fs.img "$WUC" put --epoch 99999999999 fs.img src/now /
+	assert_output "wuc: fs.img: /now: its time is none that ext4 can hold (1901 to 2446)"
+	# Few file systems of the host go that far back.
+	touch -d '1899-01-01 UTC' "$far" || skip "lacks /dev/shm"
+	[ "$(stat -c %Y "$far")" -lt -2147483648 ] || skip "lacks a file system that holds 1899"
+	refused fs.img "$WUC" put fs.img "$far" /early
+	assert_output "wuc: fs.img: /early: its time is none that ext4 can hold (1901 to 2446)"
 }
 
 # spoil DEBUGFS-COMMAND: a fresh file system on which that was done.
