@@ -132,6 +132,31 @@ static void format_size(const struct ext2_inode_large *i, char text[32])
 			(unsigned long long)EXT2_I_SIZE((const struct ext2_inode *)i));
 }
 
+/* A name so that no other is shown alike: a backslash is two. The caller frees. */
+static char *show_name(const char *name)
+{
+	struct buffer b = {0};
+
+	buffer_add(&b, "", 0);
+	while (*name) {
+		size_t plain = strcspn(name, "\\\t");
+
+		text_add_visible(&b, name, plain);
+		name += plain;
+		if (*name)
+			buffer_add_text(&b, *name++ == '\t' ? "\\x09" : "\\\\");
+	}
+	return b.bytes;
+}
+
+static void print_name(const char *name)
+{
+	char *shown = show_name(name);
+
+	fputs(shown, stdout);
+	free(shown);
+}
+
 static void print_line(const struct line *l)
 {
 	const struct ext2_inode_large *i = &l->inode;
@@ -143,20 +168,25 @@ static void print_line(const struct line *l)
 	format_time(i, when);
 	printf("%s %5u %5u %12s %s ", mode, inode_uid(*small), inode_gid(*small), size,
 		when);
-	text_print(l->name, stdout);
+	print_name(l->name);
 	if (*l->target) {
 		fputs(" -> ", stdout);
-		text_print(l->target, stdout);
+		print_name(l->target);
 	}
 	putchar('\n');
 }
 
-static json_t *text_json(const char *text)
+/* Bytes that are no UTF-8 are no text of JSON. */
+static json_t *name_json(const char *name)
 {
-	char *visible = text_visible(text);
-	json_t *j = json_string(visible);
+	json_t *j = json_string(name);
+	char *shown;
 
-	free(visible);
+	if (j)
+		return j;
+	shown = show_name(name);
+	j = json_string(shown);
+	free(shown);
 	return j;
 }
 
@@ -167,7 +197,7 @@ static json_t *line_json(const struct line *l)
 	size_t type = type_of(i);
 	json_t *j = json_object();
 
-	json_object_set_new(j, "name", text_json(l->name));
+	json_object_set_new(j, "name", name_json(l->name));
 	json_object_set_new(
 		j, "type", json_string(type < TYPES ? types[type].name : "unknown"));
 	json_object_set_new(j, "mode", json_sprintf("%04o", i->i_mode & 07777u));
@@ -176,7 +206,7 @@ static json_t *line_json(const struct line *l)
 	json_object_set_new(j, "size", json_integer((json_int_t)EXT2_I_SIZE(small)));
 	json_object_set_new(j, "mtime", json_integer(ext2disk_mtime(i).tv_sec));
 	if (*l->target)
-		json_object_set_new(j, "target", text_json(l->target));
+		json_object_set_new(j, "target", name_json(l->target));
 	return j;
 }
 
@@ -252,7 +282,8 @@ int command_ls(int argc, char **argv, struct diag *d)
 		rc = list(&m, &a, array, d);
 	if (array) {
 		if (rc == 0) {
-			json_dumpf(array, stdout, JSON_INDENT(2));
+			/* Names drive no terminal. */
+			json_dumpf(array, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 			putchar('\n');
 		}
 		json_decref(array);

@@ -464,6 +464,40 @@ spoil() {
 	assert_output "wuc: fs.img: /none: there is none"
 }
 
+@test "ls: names that look alike are told apart" {
+	local name
+	mkfs fs.img 4M -t ext4
+	mkdir names
+	for name in $'new\nline' 'new\x0aline' $'t\tab' 'back\slash' $'no\xfftext' ü $'c1\xc2\x9b2J'; do
+		echo >"names/$name"
+	done
+	ln -s $'\t\\' names/z
+	"$WUC" put -q --epoch 0 fs.img names /
+	"$WUC" ls fs.img names | sed 's/.*00:00:00 //' | diff - <(cat <<'END'
+back\\slash
+c1\xc2\x9b2J
+new\x0aline
+new\\x0aline
+no\xfftext
+t\x09ab
+z -> \x09\\
+ü
+END
+	)
+	"$WUC" ls --json fs.img names | grep -E '"(name|target)"' | tr -d ' ,' | diff - <(cat <<'END'
+"name":"back\\slash"
+"name":"c1\u009B2J"
+"name":"new\nline"
+"name":"new\\x0aline"
+"name":"no\\xfftext"
+"name":"t\tab"
+"name":"z"
+"target":"\t\\"
+"name":"\u00FC"
+END
+	)
+}
+
 @test "get leaves behind what is no file, and replaces nothing" {
 	mkfs fs.img 8M -t ext4
 	"$WUC" put -q fs.img src /
