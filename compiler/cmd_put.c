@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "arguments.h"
@@ -157,6 +158,29 @@ static int scan(struct tree *t, const struct put_arguments *a, const struct targ
 	return 0;
 }
 
+static int is_image(struct node *n, void *context)
+{
+	const struct stat *image = context;
+
+	return n->type == NODE_FILE && n->source_kind == SOURCE_HOST &&
+	       n->host->inode == (uint64_t)image->st_ino &&
+	       n->host->device == (uint64_t)image->st_dev;
+}
+
+static int check_not_itself(const struct diskimage *m, struct tree *t, struct diag *d)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) < 0)
+		return diag_fail_errno(d, "%s", m->path);
+	if (tree_walk(t, is_image, &st) != 0)
+		return diag_fail(d,
+			"%s: is among the files to put: an image cannot be put into "
+			"itself",
+			m->path);
+	return 0;
+}
+
 static int put_into(struct diskimage *m, const struct put_arguments *a,
 	struct put_report *report, struct diag *d)
 {
@@ -168,6 +192,8 @@ static int put_into(struct diskimage *m, const struct put_arguments *a,
 		return -1;
 	tree_init(&t, a->put.epoch < 0 ? 0 : a->put.epoch);
 	rc = scan(&t, a, &to, &m->arena, d);
+	if (rc == 0)
+		rc = check_not_itself(m, &t, d);
 	if (rc == 0)
 		rc = put_tree(&m->disk, to.folder, to.path, &t, &a->put, report, d);
 	tree_clear(&t);

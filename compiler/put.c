@@ -112,12 +112,14 @@ static int put_children(struct put *p, const struct place_in *at, const struct n
 static int fail_full(const struct put *p, struct diag *d)
 {
 	char need[QUANTITY_TEXT], room[QUANTITY_TEXT];
+	const char *what = p->nodes != 1	? "files and folders"
+			   : p->report->folders ? "folder"
+						: "file";
 
 	return diag_fail(d,
-		"%s: no room: %s in %llu files and folders are to go where %s and %u "
-		"inodes are free",
+		"%s: no room: %s in %llu %s are to go where %s and %u inodes are free",
 		p->x->name, quantity_format_size(p->report->bytes, need),
-		(unsigned long long)p->nodes,
+		(unsigned long long)p->nodes, what,
 		quantity_format_size(p->free_blocks * p->x->fs->blocksize, room),
 		p->free_inodes);
 }

@@ -290,11 +290,25 @@ fill() {
 	assert_line "wuc: fs.img: /clash/sub: there is a file already, where a folder is to be"
 }
 
+@test "an image cannot be put into itself" {
+	mkdir around
+	mkfs around/fs.img 4M -t ext4
+	ln -s around/fs.img link
+	local what
+	for what in around around/fs.img link; do
+		refused around/fs.img "$WUC" put around/fs.img "$what" src /
+		assert_output "wuc: around/fs.img: is among the files to put: an image cannot be put into itself"
+	done
+	cp around/fs.img copy
+	mkfs fs.img 16M -t ext4
+	"$WUC" put -q fs.img copy /
+}
+
 @test "no room: blocks, inodes, and folders that grow" {
 	mkfs fs.img 2M -t ext4 -b 1024
 	head -c 3M /dev/urandom >large
 	refused fs.img "$WUC" put fs.img large /
-	assert_output --regexp "^wuc: fs.img: no room: 3.0 MiB in 1 files and folders are to go where .* [KM]iB and [0-9]+ inodes are free$"
+	assert_output --regexp "^wuc: fs.img: no room: 3.0 MiB in 1 file are to go where .* [KM]iB and [0-9]+ inodes are free$"
 	mkfs fs.img 4M -t ext2 -N 32
 	mkdir many
 	touch many/{1..40}
