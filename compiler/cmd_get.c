@@ -114,8 +114,8 @@ static int open_target(struct diskimage *m, const struct get_arguments *a,
 		return diag_fail_errno(d, "%s", a->dest);
 	if (errno != ENOENT || size == 0 || a->dest[size - 1] == '/' ||
 		lstat(a->dest, &st) == 0)
-		return diag_fail(
-			d, "%s: expected a folder, or a name that is free", a->dest);
+		return diag_fail(d, "%s: expected a folder, or a name that is free",
+			size ? a->dest : "\"\"");
 	if (a->source_count > 1)
 		return diag_fail(d, "%s: expected a folder for %zu sources, found none",
 			a->dest, a->source_count);

@@ -255,6 +255,19 @@ fill() {
 	assert_output "wuc: fs.img: /usr/one/: no such folder"
 	refused fs.img "$WUC" put fs.img none /
 	assert_output --partial "none"
+	# "" is the root; a pattern puts what it matches into a folder of that name.
+	echo 1 >'src/[x]'
+	"$WUC" put -q fs.img 'src/[x]' ''
+	"$WUC" put -q fs.img 'src/[or]*' /matched
+	"$WUC" ls fs.img '' | grep -q ' \[x\]$'
+	assert_equal "$("$WUC" ls fs.img matched | awk '{print $NF}' | xargs)" "one run"
+	refused fs.img "$WUC" put fs.img 'src/[q]*' /
+	assert_output "wuc: expected a file, folder or pattern, found nothing that matches src/[q]*"
+	run "$WUC" get fs.img matched ''
+	assert_failure 1
+	assert_output 'wuc: "": expected a folder, or a name that is free'
+	cp fs.img image:1
+	"$WUC" ls image:1:0 matched
 }
 
 @test "what is there already is refused, all of it is told; --force replaces files" {
