@@ -200,6 +200,27 @@ static int pin_all(struct supply *s, struct diag *d)
 	return 0;
 }
 
+/* A lock that cannot be read is as good as none to who renews it. */
+static int read_old(struct supply *s, struct diag *d)
+{
+	CLEANUP(diag_clear) struct diag why = {0};
+	const struct diag_line *first;
+
+	if (lock_read(s->lock_path, &s->old, s->arena, &why) == 0)
+		return 0;
+	first = &why.lines[0];
+	if (s->options->update) {
+		supply_say(s->options, 1, "%s; the lock is renewed", first->text);
+		s->old = (struct lock){0};
+		s->lock_is_new = 1;
+		return 0;
+	}
+	if (!first->placed)
+		return diag_fail(d, "%s", first->text);
+	return diag_fail_text(d, arena_printf(s->arena, "%s; restore the file, or %s",
+					 first->text, supply_advice(s)));
+}
+
 int supply_open(struct supply *s, struct store *store, const struct base_plan *plan,
 	const struct base_options *o, struct arena *a, struct diag *d)
 {
@@ -213,7 +234,7 @@ int supply_open(struct supply *s, struct store *store, const struct base_plan *p
 			plan->suite);
 	if (o->locked && o->update)
 		return diag_fail(d, "--locked and --update exclude each other");
-	if (lock_read(s->lock_path, &s->old, a, d) < 0)
+	if (read_old(s, d) < 0)
 		return -1;
 	if (s->old.suite && strcmp(s->old.suite, plan->suite) != 0) {
 		if (o->locked)

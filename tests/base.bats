@@ -263,7 +263,7 @@ assert_store_clean() {
 	assert_failure 1
 	assert_equal "${#lines[@]}" 1
 	assert_output --partial "mini.lock: pins busybox-static 9.9-1 (amd64), but the package of that SHA-256 is busybox-static 1:1."
-	assert_output --partial '`wuc base build --update mini` renews the lock'
+	assert_output --partial "; \`wuc base build --update mini\` renews the lock"
 	assert_store_clean
 }
 
@@ -310,6 +310,23 @@ assert_store_clean() {
 	run offline "$WUC" base build mini
 	assert_failure 1
 	assert_output --regexp 'mini\.lock:[0-9]+: Filename: expected a path below pool/'
+}
+
+@test "base: a damaged lock: what to do, and --update does it" {
+	local text
+	for text in "" garbage "$(head -n 8 "$LOCK")"; do
+		printf %s "$text" >"$LOCK"
+		run offline "$WUC" base build mini
+		assert_failure 1
+		assert_equal "${#lines[@]}" 1
+		assert_output --regexp "^$LOCK:[0-9]+: .*; restore the file, or \`wuc base build --update mini\` renews the lock$"
+	done
+	need_network
+	run "$WUC" base build --update mini
+	assert_success
+	assert_output --regexp "warning: $LOCK:[0-9]+: .*; the lock is renewed"
+	run -0 offline "$WUC" base build --locked -q mini
+	assert_store_clean
 }
 
 @test "base: mistakes in a recipe name their line" {
