@@ -21,6 +21,17 @@ static int open_folder(int dirfd, const char *path)
 	return openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+/* One line: the store's path, why it cannot be written, what to do. Takes why's lines. */
+static int fail_to_write(const struct store *s, struct diag *why, struct diag *d)
+{
+	diag_fail(d,
+		"%s: the store cannot be written: %s; make it writable, or choose "
+		"another with XDG_CACHE_HOME",
+		s->path, why->count > 0 ? why->lines[0].text : "?");
+	diag_clear(why);
+	return -1;
+}
+
 static int make_layout(struct store *s, struct diag *d)
 {
 	static const char *const folders[] = {
@@ -43,9 +54,14 @@ static int make_layout(struct store *s, struct diag *d)
 
 int store_open(struct store *s, struct diag *d)
 {
+	struct diag why = {0};
+
 	*s = (struct store){
 		.path = file_cache_folder(d), .fd = -1, .tmp = -1, .lock = -1};
-	if (!s->path || make_layout(s, d) < 0) {
+	if (!s->path)
+		return -1;
+	if (make_layout(s, &why) < 0) {
+		fail_to_write(s, &why, d);
 		store_close(s);
 		return -1;
 	}
@@ -85,9 +101,13 @@ static void sweep(int tmp)
 
 int store_make_folder(struct store *s, struct workdir *w, struct diag *d)
 {
+	struct diag why = {0};
+
 	if (!s->sweeper.pid)
 		sweeper_start(&s->sweeper, s->tmp, sweep);
-	return workdir_make(w, s->tmp, STORE_PREFIX, d);
+	if (workdir_make(w, s->tmp, STORE_PREFIX, &why) < 0)
+		return fail_to_write(s, &why, d);
+	return 0;
 }
 
 /* A rename is there after a crash only when the folder that holds it was synced. */

@@ -436,6 +436,39 @@ assert_store_clean() {
 	assert_output --regexp "^mini +[0-9a-f]{12} +[0-9.]+ MiB +$STORE/bases/"
 }
 
+@test "base: a store that cannot be made or written: its path, and what to do" {
+	local as=() verb advice="; make it writable, or choose another with XDG_CACHE_HOME"
+	for verb in list "build mini" gc; do
+		# shellcheck disable=SC2086 # a verb and what it is about
+		XDG_CACHE_HOME=/dev/null/x run "$WUC" base $verb
+		assert_failure 1
+		assert_equal "${#lines[@]}" 1
+		assert_output --regexp \
+			"^wuc: /dev/null/x/workunit: the store cannot be written: .*Not a directory$advice$"
+	done
+	need_packages
+	seed_base
+	run -0 "$WUC" base list
+	touch -d '100 days ago' "$STORE"/bases/*
+	if [ "$(id -u)" = 0 ]; then
+		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+		chown 65534:65534 "$STORE" "$STORE"/*
+		"${as[@]}" test -x "$WUC" || skip "lacks a program that another user can reach: $WUC"
+	fi
+	rm -f "$STORE"/keys/*
+	find "$STORE" -type d -exec chmod a=rx {} +
+	for verb in "build --locked mini" gc "remove mini"; do
+		# shellcheck disable=SC2086 # a verb and what it is about
+		run --separate-stderr "${as[@]}" "$WUC" base $verb
+		assert_failure 1
+		assert_regex "$stderr" \
+			"wuc: $STORE: the store cannot be written: build-[0-9a-f]+: Permission denied$advice$"
+	done
+	run -0 "${as[@]}" "$WUC" base list
+	assert_output --regexp "^mini "
+	find "$STORE" -type d -exec chmod u+w {} +
+}
+
 @test "base: no mount, no loop device, no setuid program" {
 	command -v strace >/dev/null || skip "lacks strace"
 	need_network
