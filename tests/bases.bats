@@ -285,8 +285,9 @@ path_of() {
 	head -c 300000 whole.tar.gz >short.tar.gz
 	tar -P -C tree --transform 's,^\./etc/who,../../who,' -cf climbs.tar ./etc/who
 	mkfifo pipe
+	truncate -s 1M zeros.tar
 	local source
-	for source in short.tar.gz climbs.tar pipe missing /etc; do
+	for source in short.tar.gz climbs.tar zeros.tar pipe missing /etc; do
 		echo "return root { \"$source\", name = \"bad\" }" >bad.lua
 		run -1 --separate-stderr "$WUC" base build -q ./bad.lua
 		assert_equal "$output" ""
