@@ -63,6 +63,17 @@ int diag_fail_text(struct diag *d, const char *text)
 	return -1;
 }
 
+void diag_cut_short(struct diag *d, size_t most)
+{
+	size_t more = d->count > most ? d->count - most : 0;
+
+	if (more == 0)
+		return;
+	while (d->count > most)
+		free(d->lines[--d->count].text);
+	diag_fail(d, "%zu more problems are not shown", more);
+}
+
 void diag_move(struct diag *to, struct diag *from)
 {
 	for (size_t i = 0; i < from->count; i++)

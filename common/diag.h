@@ -36,6 +36,9 @@ int diag_fail_text(struct diag *d, const char *text);
 /* Moves every line of `from` to the end of `to`; `from` is empty afterwards. */
 void diag_move(struct diag *to, struct diag *from);
 
+/* Keeps the first lines only, and says how many more there were. */
+void diag_cut_short(struct diag *d, size_t most);
+
 /* Prints a line each: "program: text", or placed texts as they are. What is no printable
  * text in them is shown as \xNN, so that a hostile file name cannot drive the terminal.
  */

@@ -387,12 +387,11 @@ static la_ssize_t read_start(int fd, char *bytes, size_t room)
  * begins with zeros it has nothing else. */
 static int check_empty(struct import *m, int fd)
 {
-	static const char zeros[EMPTY_MAX_BYTES];
 	char bytes[EMPTY_MAX_BYTES + 1];
 	la_ssize_t n = read_start(fd, bytes, sizeof(bytes));
 
 	if (n >= 0 && n <= EMPTY_MAX_BYTES &&
-		(n == 0 || bytes[0] || memcmp(bytes, zeros, (size_t)n) == 0))
+		(n == 0 || bytes[0] || memory_is_zero(bytes, (size_t)n)))
 		return 0;
 	return fail(m, NULL,
 		"expected an archive, found no file in it (is it a disk image? `wuc get` "

@@ -200,19 +200,6 @@ static int put_into(struct diskimage *m, const struct put_arguments *a,
 	return rc;
 }
 
-/* A folder may hold thousands of what cannot be put. */
-static void cut_short(struct diag *d)
-{
-	size_t more = d->count > MOST_PROBLEMS ? d->count - MOST_PROBLEMS : 0;
-
-	if (more == 0)
-		return;
-	for (size_t i = MOST_PROBLEMS; i < d->count; i++)
-		free(d->lines[i].text);
-	d->count = MOST_PROBLEMS;
-	diag_fail(d, "%zu more problems are not shown", more);
-}
-
 static void print_summary(const struct diskimage *m, const struct put_report *r)
 {
 	char size[QUANTITY_TEXT];
@@ -239,7 +226,8 @@ int command_put(int argc, char **argv, struct diag *d)
 		rc = put_into(&m, &a, &report, d);
 	if (rc == 0 && !a.common.quiet)
 		print_summary(&m, &report);
-	cut_short(d);
+	/* A folder may hold thousands of what cannot be put. */
+	diag_cut_short(d, MOST_PROBLEMS);
 	diskimage_close(&m);
 	arguments_end(&a.common);
 	return rc < 0 ? EXIT_FAILED : 0;

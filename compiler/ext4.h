@@ -15,6 +15,9 @@
 #define EXT4_WRITER_VERSION 2 /* raise it with any change of the bytes written */
 #define EXT4_LABEL_MAX 16
 #define EXT4_UUID_BYTES 16
+/* The times that an inode holds, if it is larger than 128 bytes: 1901 to 2446. */
+#define EXT4_SECONDS_MIN INT32_MIN
+#define EXT4_SECONDS_MAX (((int64_t)3 << 32) + INT32_MAX)
 
 struct ext4_options {
 	const char *label;	   /* at most EXT4_LABEL_MAX bytes */

@@ -11,8 +11,6 @@
 
 #define PROBLEMS_TOLD 20
 #define SPARE_INODES 4
-#define SECONDS_MIN INT32_MIN
-#define SECONDS_MAX (((int64_t)3 << 32) + INT32_MAX)
 #define SIZE_MAX_BYTES ((uint64_t)EXT4_GROUPS_MAX * EXT4_GROUP_BLOCKS * EXT4_BLOCK)
 #define MAJOR_MAX 4095 /* as the kernel packs device numbers into 32 bits */
 #define MINOR_MAX 0xfffff
@@ -129,7 +127,8 @@ static int check_node(struct node *n, void *context)
 	if (n->type == NODE_HARDLINK)
 		return 0;
 	c->m->need.inodes += n->parent != NULL;
-	if (n->mtime < SECONDS_MIN || n->mtime > SECONDS_MAX || n->mtime_ns >= 1000000000)
+	if (n->mtime < EXT4_SECONDS_MIN || n->mtime > EXT4_SECONDS_MAX ||
+		n->mtime_ns >= 1000000000)
 		report(c, n, "its time is none that ext4 can hold (1901 to 2446)");
 	if (n->xattrs && n->xattrs->count)
 		check_xattrs(c, n);
@@ -146,7 +145,7 @@ static int check_options(const struct ext4_image *m, struct diag *d)
 		rc = diag_fail(d,
 			"%s: expected a label of at most %d bytes, found \"%s\"", m->name,
 			EXT4_LABEL_MAX, o->label);
-	if (o->epoch < SECONDS_MIN || o->epoch > SECONDS_MAX)
+	if (o->epoch < EXT4_SECONDS_MIN || o->epoch > EXT4_SECONDS_MAX)
 		rc = diag_fail(d, "%s: expected a time that ext4 can hold, found %lld",
 			m->name, (long long)o->epoch);
 	if (o->size_bytes > SIZE_MAX_BYTES)

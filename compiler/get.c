@@ -31,11 +31,11 @@ static int damage(struct get *g, const char *path, const char *why)
 /* By the name that what is coming out has here. */
 static int fail_write(struct get *g)
 {
-	const char *top = g->top_name ? g->top_name : "";
-	size_t size = strlen(top);
-	int bare = size == 0 || g->here.size == 0 || top[size - 1] == '/';
+	size_t size = strlen(g->top_name);
+	int bare = size == 0 || g->here.size == 0 || g->top_name[size - 1] == '/';
 
-	return diag_fail_errno(g->d, "%s%s%s", top, bare ? "" : "/", g->here.bytes);
+	return diag_fail_errno(
+		g->d, "%s%s%s", g->top_name, bare ? "" : "/", g->here.bytes);
 }
 
 /* What the disk's own words cause is the disk's; the rest is ours. */

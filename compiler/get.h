@@ -13,7 +13,7 @@
 struct get {
 	struct ext2disk *x;
 	int top;	      /* where all goes */
-	const char *top_name; /* what messages call it; NULL: nothing */
+	const char *top_name; /* what messages call it; "": nothing */
 	/* Hears of everything that is left out, by its path in the disk. */
 	void (*skipped)(void *context, const char *path, const char *why);
 	void *context;

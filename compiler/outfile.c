@@ -44,11 +44,14 @@ int outfile_open(struct outfile *f, const char *path, struct arena *a, struct di
 	if (strcmp(path, "-") == 0)
 		return diag_fail(d, "-: expected the name of a file (a file of this name "
 				    "is ./-)");
-	if (stat(path, &st) < 0 && lstat(path, &st) == 0)
-		return diag_fail(d, "%s: a link to nothing, which would be lost", path);
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+	if (stat(path, &st) < 0) {
+		if (lstat(path, &st) == 0)
+			return diag_fail(
+				d, "%s: a link to nothing, which would be lost", path);
+	} else if (!S_ISREG(st.st_mode)) {
 		return diag_fail(d, "%s: expected a file or nothing there, found %s",
 			path, host_kind_name(st.st_mode));
+	}
 	return find_place(f, a, d);
 }
 

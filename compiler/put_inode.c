@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "ext4.h"
+
 #define LINKS_MAX 65000 /* as the kernel has it */
 #define PIECE_BLOCKS 1024
 
@@ -26,9 +28,9 @@ static void set_time(__u32 *seconds, __u32 *extra, int64_t s, uint32_t ns)
 /* Inodes of 128 bytes have no room for the two bits that go beyond 2038. */
 static int check_time(struct put *p, const char *path, int64_t s, int large)
 {
-	int64_t most = large ? ((int64_t)3 << 32) + INT32_MAX : INT32_MAX;
+	int64_t most = large ? EXT4_SECONDS_MAX : INT32_MAX;
 
-	if (s >= INT32_MIN && s <= most)
+	if (s >= EXT4_SECONDS_MIN && s <= most)
 		return 0;
 	return diag_fail(p->d, "%s: %s: its time is none that %s can hold (1901 to %d)",
 		p->x->name, path, large ? "ext4" : "inodes of this size",

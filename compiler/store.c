@@ -27,7 +27,7 @@ static int fail_to_write(const struct store *s, struct diag *why, struct diag *d
 	diag_fail(d,
 		"%s: the store cannot be written: %s; make it writable, or choose "
 		"another with XDG_CACHE_HOME",
-		s->path, why->count > 0 ? why->lines[0].text : "?");
+		s->path, why->lines[0].text);
 	diag_clear(why);
 	return -1;
 }

@@ -25,18 +25,17 @@ static int hear(struct send *s, struct diag *d)
 static int send_message(
 	struct send *s, const char *word, const void *bytes, size_t size, struct diag *d)
 {
-	struct diag why = {0}, its_word = {0};
-	int rc = hear(s, d);
+	struct diag why = {0};
 
-	if (rc == 0)
-		rc = control_send(s->control, word, bytes, size, &why);
-	if (why.count && hear(s, &its_word) < 0)
-		diag_move(d, &its_word);
-	else
+	if (hear(s, d) < 0)
+		return -1;
+	if (control_send(s->control, word, bytes, size, &why) == 0)
+		return 0;
+	/* Its own word tells more. */
+	if (hear(s, d) == 0)
 		diag_move(d, &why);
-	diag_clear(&its_word);
 	diag_clear(&why);
-	return rc;
+	return -1;
 }
 
 static int send_contents(

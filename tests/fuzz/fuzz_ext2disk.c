@@ -32,7 +32,8 @@ static void skip(void *context, const char *path, const char *why)
 static void get_all(struct diskimage *m, struct diag *d)
 {
 	CLEANUP(file_close) int out = disk_open_out();
-	struct get g = {.x = &m->disk, .top = out, .skipped = skip, .d = d};
+	struct get g = {
+		.x = &m->disk, .top = out, .top_name = "", .skipped = skip, .d = d};
 
 	get_begin(&g);
 	get_inode(&g, EXT2_ROOT_INO, "/", NULL);
