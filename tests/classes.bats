@@ -22,7 +22,7 @@ setup_file() {
 	make_broken faults '\x0f\x0b'
 	local ids
 	mapfile -t ids < <(ids_but user wait)
-	"$WURUN" run -q -j 2 user -o results --timeout 8s "${ids[@]}" 2>user.err || true
+	"$WURUN" run -q -j 2 user -o results --timeout 20s "${ids[@]}" 2>user.err || true
 	"$WURUN" run -q -j 2 root -o root-results 2>root.err || true
 }
 
@@ -150,7 +150,7 @@ start_waiting() {
 }
 
 @test "time-limit" {
-	expect results user time time-limit '10-main: ended at the time limit of 8000 ms$'
+	expect results user time time-limit '10-main: ended at the time limit of 20000 ms$'
 }
 
 @test "out-of-memory: a script that the guest's kernel ended, and a guest that panicked of it" {

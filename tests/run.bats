@@ -20,7 +20,7 @@ setup_file() {
 	make_cases_recipe odd user odd
 	"$WUC" build -q odd.lua -o odd
 	status=0
-	"$WURUN" run cases -o results --timeout 12s --keep failed >sweep.out 2>sweep.err || status=$?
+	"$WURUN" run cases -o results --timeout 20s --keep failed >sweep.out 2>sweep.err || status=$?
 	echo "$status" >sweep.status
 	"$WURUN" run rooted -o rooted-results --json >rooted.json 2>rooted.err || true
 }
@@ -263,12 +263,12 @@ wait_until() {
 	make_qemu <<<'exit 1' # nothing may be run
 	local case
 	for case in ok:0 fail:3 signal:139 time:124 oom:137; do
-		run "$WURUN" run cases -o results --timeout 12s "$(id_of cases "${case%:*}")"
+		run "$WURUN" run cases -o results --timeout 20s "$(id_of cases "${case%:*}")"
 		assert_equal "${case%:*}:$status" "$case"
 	done
 	run "$WURUN" run rooted -o rooted-results "$(id_of rooted panic)"
 	assert_equal "$status" 125
-	run "$WURUN" run cases -o results --timeout 12s
+	run "$WURUN" run cases -o results --timeout 20s
 	assert_failure 1
 	assert_line "cases: 2 ok before, 5 failed before (--rerun-failed runs them again); results in results"
 	assert_line --regexp '^failed before: ([0-9a-f]{12} [a-z-]+, ){4}[0-9a-f]{12} [a-z-]+$'

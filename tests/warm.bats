@@ -17,8 +17,8 @@ setup_file() {
 	make_recipe random '"a", "b", "c", "d", "e"' "$(random_script)"
 	# Cold, in a store without a snapshot, and then warm.
 	XDG_CACHE_HOME=$(own_cache) && export XDG_CACHE_HOME
-	"$WURUN" run cases -o cold --warm off --timeout 6s >cold.out 2>&1 || true
-	"$WURUN" run cases -o warm --warm on --timeout 6s >warm.out 2>&1 || true
+	"$WURUN" run cases -o cold --warm off --timeout 20s >cold.out 2>&1 || true
+	"$WURUN" run cases -o warm --warm on --timeout 20s >warm.out 2>&1 || true
 	find "$(store)" -type f -name '[mos]*' -exec sha256sum {} + | sort >digests
 	sha256sum cases/app.img cases/output.img cases/base/* >unit-digests
 	"$WURUN" run random -o random-results --warm on -j 1 >random.out 2>&1

@@ -25,7 +25,7 @@ setup_file() {
 	run_unit single -j 2 --keep failed
 	# Two at a time.
 	run_unit hanging --boot-timeout 60s --timeout 1s &
-	run_unit kept -j 1 --timeout 5s
+	run_unit kept -j 1 --timeout 15s
 	wait
 	run_unit gone -j 1 &
 	run_unit fresh -j 1 --reboot
