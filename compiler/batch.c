@@ -14,11 +14,12 @@ struct batch_large {
 	struct batch_large *newer, *older; /* in the walk's list */
 	struct node *node;
 	struct source source;
-	int fd;		  /* the source's, if that is a host file */
-	unsigned batches; /* that have been taken and have not ended */
-	uint64_t taken;	  /* what lies before is in batches, or in the host's holes */
-	int full;	  /* the host has a block for all of it */
-	int sparse;	  /* a hole was found */
+	int fd;		   /* the source's, if that is a host file */
+	unsigned batches;  /* that have been taken and have not ended */
+	uint64_t taken;	   /* what lies before is in batches, or in the host's holes */
+	int full;	   /* the host has a block for all of it */
+	int sparse;	   /* a hole was found */
+	uint64_t data_end; /* of a sparse file: where the host says that data end */
 	/* What follows is of the batches that have passed. */
 	uint64_t passed;       /* the end of the last run, in blocks */
 	struct digest *digest; /* of everything, or of the data alone */
@@ -133,18 +134,22 @@ static int open_large(struct batch_walk *w, struct node *n, struct diag *d)
 }
 
 /* The next stretch that may hold data. Holes that the host knows of are passed over:
- * they read as zeros, and blocks of zeros are holes anyway. */
+ * they read as zeros, and blocks of zeros are holes anyway. The end of a stretch is asked
+ * for once: tmpfs looks at every page up to there. */
 static int find_stretch(struct batch_large *l, uint64_t *end)
 {
-	uint64_t start = l->full ? l->taken : source_next_data(&l->source, l->taken);
+	uint64_t size = l->node->size, start = l->taken;
 
-	if (start > l->taken)
-		l->sparse = 1;
+	if (!l->full && start >= l->data_end) {
+		start = source_next_data(&l->source, start);
+		if (start > l->taken)
+			l->sparse = 1;
+		if (l->sparse && start < size)
+			l->data_end = source_next_hole(&l->source, start);
+	}
 	l->taken = start;
-	*end = l->node->size;
-	if (l->sparse && start < *end)
-		*end = source_next_hole(&l->source, start);
-	return start < l->node->size;
+	*end = l->data_end > start ? l->data_end : size;
+	return start < size;
 }
 
 static void take_stretches(struct batch *b, struct batch_walk *w)

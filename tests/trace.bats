@@ -65,3 +65,17 @@ setup() {
 	done <programs
 	[ -s programs ]
 }
+
+@test "trace: where the data of a sparse file end is asked for once" {
+	# tmpfs looks at each page up to there: asked for with each read, that is quadratic.
+	truncate -s 9M sparse
+	dd if=/dev/urandom of=sparse bs=1M seek=1 count=8 conv=notrunc status=none
+	[ $(($(stat -c %b sparse) * 512)) -lt $((9 << 20)) ] || skip "lacks a filesystem with holes"
+	mkdir source
+	mv sparse source/
+	strace -f -qq -o trace -e trace=lseek "$WUC" image -q source -o image
+	run grep -c SEEK_DATA trace
+	assert_output --regexp '^[1-9]'
+	run -0 grep -c SEEK_HOLE trace
+	((output <= 3))
+}
