@@ -401,6 +401,7 @@ HOST_TESTS := \
 	test_text
 
 GUEST_TESTS := \
+	test_dropped \
 	test_drivers \
 	test_guest \
 	test_session
@@ -422,12 +423,13 @@ $(SAN)/runtime/host/submit_script.o: runtime/host/task.sh.in
 $(SAN)/libcompiler.a: $(call sanitized,$(COMMON_SOURCES) $(COMPILER_SOURCES))
 $(SAN)/libhost.a: $(call sanitized,$(COMMON_SOURCES) $(HOST_SOURCES))
 $(SAN)/libguest.a: $(call sanitized,$(GUEST_SOURCES))
+$(SAN)/libcommon.a: $(call sanitized,$(COMMON_SOURCES))
 $(SAN)/%.a:
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(call unit_tests,$(COMPILER_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libcompiler.a
 $(call unit_tests,$(HOST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libhost.a
-$(call unit_tests,$(GUEST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libguest.a
+$(call unit_tests,$(GUEST_TESTS)): $(BUILD)/tests/%: $(SAN)/tests/unit/%.o $(SAN)/libguest.a $(SAN)/libcommon.a
 $(call unit_tests,$(COMPILER_TESTS) $(HOST_TESTS) $(GUEST_TESTS)):
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -53,6 +53,25 @@ static struct dropped_file *find(
 	return &d->files[d->count++];
 }
 
+/* As long as the lease lasts (fcntl(2)) nobody has it open for writing, so that what is
+ * launched is what was seen. Returns a descriptor that holds it, or -1. Where the
+ * filesystem knows none, only the launch itself tells of a writer. */
+static int hold_still(const struct dropped_file *f, int folder, const char *name)
+{
+	int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	/* Of a writer that waits for its end it tells by a signal that ends nobody. */
+	if (fcntl(fd, F_SETSIG, SIGURG) == 0 &&
+		(fcntl(fd, F_SETLEASE, F_RDLCK) == 0 || errno != EAGAIN) &&
+		fstat(fd, &st) == 0 && is_same(f, &st))
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /* One that somebody has open for writing is left for the next time. */
 static int launch(struct dropped *d, struct dropped_file *f, const char *name)
 {
@@ -85,6 +104,7 @@ static int consider(struct dropped *d, int folder, const char *name, uint64_t no
 {
 	struct dropped_file *f;
 	struct stat st;
+	int fd, count;
 
 	if (*name == '.' || fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		!is_ours(d, &st))
@@ -95,7 +115,12 @@ static int consider(struct dropped *d, int folder, const char *name, uint64_t no
 	f->is_there = 1;
 	if (f->is_launched || now_ms - f->seen_ms < STILL_MS)
 		return 0;
-	return launch(d, f, name);
+	fd = hold_still(f, folder, name);
+	if (fd < 0)
+		return 0;
+	count = launch(d, f, name);
+	close(fd);
+	return count;
 }
 
 static void forget_gone(struct dropped *d)
@@ -111,15 +136,18 @@ static void forget_gone(struct dropped *d)
 int dropped_look(struct dropped *d, uint64_t now_ms)
 {
 	char name[FOLDER_NAME] = "";
-	int folder = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), count = 0;
+	int folder = open(d->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = 0, found = -1;
 
 	for (size_t i = 0; i < d->count; i++)
 		d->files[i].is_there = 0;
-	while (folder >= 0 && folder_next(folder, name, name) > 0)
+	while (folder >= 0 && (found = folder_next(folder, name, name)) > 0)
 		count += consider(d, folder, name, now_ms);
 	if (folder >= 0)
 		close(folder);
-	forget_gone(d);
+	/* What could not be looked for is not gone: it was launched. */
+	if (found == 0)
+		forget_gone(d);
 	return count;
 }
 
