@@ -332,19 +332,21 @@ static int get_node(
 
 int get_inode(struct get *g, ext2_ino_t ino, const char *path, const char *name)
 {
+	struct ext2_super_block *s = g->x->fs->super;
+
+	/* What the caller asks for may overlap; what lies in one folder may not. */
+	free(g->folders_seen);
+	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
+	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;
 	return get_node(g, ino, path, g->top, name);
 }
 
 void get_begin(struct get *g)
 {
-	struct ext2_super_block *s = g->x->fs->super;
-
 	buffer_add(&g->here, "", 0);
 	g->links_known = (struct get_links){.top = g->top};
 	g->nameless = get_out_may_be_nameless();
 	g->chunk = memory_alloc(CHUNK_BYTES);
-	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
-	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;
 }
 
 void get_end(struct get *g)

@@ -568,6 +568,32 @@ END
 	cmp all/src/one src/one
 }
 
+@test "get: what is asked for may overlap" {
+	mkfs fs.img 8M -t ext4
+	mkdir -p a/b
+	head -c 3M /dev/urandom >a/b/big
+	ln a/b/big a/b/zagain
+	cp a/b/big a/single
+	mkdir l
+	ln -s /a/single l/L
+	ln -s /a/single l/M
+	"$WUC" put -q fs.img a l /
+	mkdir out
+	run "$WUC" get fs.img /a /a/b /a/b/big /a/single /l/L /l/M out
+	assert_success
+	assert_output "out: 9 files, 15.0 MiB"
+	diff -r a out/a
+	diff -r a/b out/b
+	cmp a/single out/M
+	[ out/big -ef out/a/b/zagain ]
+	debugfs -w -R "link /a /a/b/loop" fs.img 2>/dev/null
+	rm -r out/*
+	run timeout 60 "$WUC" get fs.img /a /a/b out
+	assert_failure 1
+	assert_line "wuc: left out: /a/b/loop: a folder that is in two places"
+	assert_line "wuc: left out: /a/b/loop/b: a folder that is in two places"
+}
+
 @test "names in a hostile image lead nowhere" {
 	local bad
 	for bad in ../evil.. aaa/evil.. ..//////// $'evil\e[2J\n..'; do
