@@ -359,6 +359,7 @@ deps: ## install the Debian packages that building and running need
 # the sanitizer's place.
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 COMPILER_TESTS := \
+	test_account \
 	test_archive \
 	test_archive_keep \
 	test_bootable \

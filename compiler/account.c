@@ -12,20 +12,35 @@
 #define PASSWD "etc/passwd"
 #define GROUP "etc/group"
 
+/* The file of that path, links followed. NULL: there is none, or a message says why it
+ * cannot be reached. */
+static struct node *find_file(struct tree *t, const char *path, struct diag *d)
+{
+	const char *why = NULL;
+	struct node *n = tree_find(t, path);
+
+	if (n)
+		n = tree_resolve(t, n, &why);
+	if (why)
+		diag_fail(d, "its /%s: %s on the way", path, why);
+	return n && n->type == NODE_HARDLINK ? n->primary : n;
+}
+
 /* The text of a file of the tree, "" where there is none; in the arena. */
 static char *read_text(struct tree *t, const char *path, struct arena *a, struct diag *d)
 {
-	struct node *n = tree_find(t, path);
+	size_t before = d->count;
+	struct node *n = find_file(t, path, d);
 	struct source_folder last = SOURCE_FOLDER_NONE;
 	struct source s;
 	char *text = arena_alloc(a, 1);
 
-	if (n && n->type == NODE_HARDLINK)
-		n = n->primary;
+	if (d->count > before)
+		return NULL;
 	if (!n || n->type != NODE_FILE)
 		return text;
 	if (n->size > FILE_LIMIT_BYTES) {
-		diag_fail(d, "/%s: larger than any such file should be", path);
+		diag_fail(d, "its /%s: larger than any such file should be", path);
 		return NULL;
 	}
 	if (source_open(&s, t, n, &last, d) < 0)
@@ -150,6 +165,9 @@ static int find(struct account *account, struct tree *t, char *user, struct aren
 		return -1;
 	if (wanted_group)
 		*wanted_group++ = '\0';
+	/* "app:" names no group, as container engines have it. */
+	if (wanted_group && !*wanted_group)
+		wanted_group = NULL;
 	if (!find_user(account, passwd, *user ? user : "0", &name))
 		return diag_fail(
 			d, "its user is %s, whom its /etc/passwd does not know", user);

@@ -12,7 +12,6 @@
 #include "common/file.h"
 #include "place.h"
 
-#define LINKS_MAX 16
 #define BLOB_PATH 96 /* "blobs/sha256/…" */
 
 int oci_fail(const struct oci_blobs *b, struct diag *d, const char *fmt, ...)
@@ -105,22 +104,10 @@ static int find_file(const struct oci_blobs *b, const char *path, struct oci_blo
 /* The member that a path names, through links; NULL: none. */
 static const struct node *find_member(const struct oci_blobs *b, const char *path)
 {
-	const struct node *n = tree_find(b->tree, path);
+	struct node *n = tree_find(b->tree, path);
+	const char *why;
 
-	for (int i = 0; n && n->type == NODE_SYMLINK && i < LINKS_MAX; i++) {
-		const char *slash = strrchr(n->target, '/'), *why;
-		struct node *folder = n->parent;
-		struct arena a = {0};
-
-		if (slash)
-			folder = tree_reach(b->tree, folder,
-				arena_memdup(&a, n->target, (size_t)(slash - n->target)),
-				0, NULL, &why);
-		slash = slash ? slash + 1 : n->target;
-		n = folder ? tree_find_child(b->tree, folder, slash, strlen(slash))
-			   : NULL;
-		arena_clear(&a);
-	}
+	n = n ? tree_resolve(b->tree, n, &why) : NULL;
 	return n && n->type == NODE_HARDLINK ? n->primary : n;
 }
 

@@ -150,6 +150,9 @@ struct node *tree_find_child(
  * part is missing. */
 struct node *tree_reach(struct tree *t, struct node *from, const char *path, int make,
 	const struct place *place, const char **why);
+/* What a node leads to where it is a symlink, links followed in the same way: its last
+ * part is a name, as it is of every file. NULL: there is none, *why as above. */
+struct node *tree_resolve(struct tree *t, struct node *n, const char **why);
 /* Takes a node with all below it out of the tree; not the root. Other names of its files
  * keep the contents; they are settled by tree_finish(). */
 void tree_remove(struct tree *t, struct node *n);

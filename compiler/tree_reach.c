@@ -6,6 +6,7 @@
 #define LINKS_MAX 255 /* that a path may lead through */
 
 static const char too_deep[] = "a path of more than 4095 bytes";
+static const char too_many[] = "too many symbolic links";
 
 /* A way through the tree. */
 struct reach {
@@ -53,7 +54,7 @@ static struct node *follow_link(struct reach *r, struct node *at, const struct n
 {
 	if (r->links++ < LINKS_MAX)
 		return follow(r, *link->target == '/' ? r->tree->root : at, link->target);
-	r->why = "too many symbolic links";
+	r->why = too_many;
 	return NULL;
 }
 
@@ -99,6 +100,29 @@ struct node *tree_reach(struct tree *t, struct node *from, const char *path, int
 	/* Something is to come into it. */
 	if (n && make && is_deep(n, 0)) {
 		r.why = too_deep;
+		n = NULL;
+	}
+	*why = n ? NULL : r.why;
+	return n;
+}
+
+struct node *tree_resolve(struct tree *t, struct node *n, const char **why)
+{
+	struct reach r = {.tree = t};
+
+	while (n && n->type == NODE_SYMLINK && r.links++ < LINKS_MAX) {
+		const char *slash = strrchr(n->target, '/'),
+			   *name = slash ? slash + 1 : n->target;
+		struct node *at = *n->target == '/' ? t->root : n->parent;
+		struct arena a = {0};
+
+		at = follow(
+			&r, at, arena_memdup(&a, n->target, (size_t)(name - n->target)));
+		n = at ? tree_find_child(t, at, name, strlen(name)) : NULL;
+		arena_clear(&a);
+	}
+	if (n && n->type == NODE_SYMLINK) {
+		r.why = too_many;
 		n = NULL;
 	}
 	*why = n ? NULL : r.why;
