@@ -283,6 +283,7 @@ GUEST_SOURCES := \
 	runtime/guest/session_put.c \
 	runtime/guest/system.c \
 	runtime/guest/text.c \
+	runtime/guest/trail.c \
 	runtime/guest/watch.c
 
 COMPILER_PACKAGES := ext2fs e2p fdisk libisofs-1 lua5.4 jansson libarchive libcrypto libelf zlib

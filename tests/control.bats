@@ -157,7 +157,7 @@ line><-n>'
 	mv one there
 	wu put -q results "$ID" there /output
 	assert_failure 1
-	assert_equal "$stderr" "wurun: $ID: there: File exists"
+	assert_equal "$stderr" "wurun: $ID: /output/there: File exists"
 	wu put results "$ID" there /etc
 	assert_failure 1
 	wu put results "$ID" nosuch /output
@@ -166,11 +166,27 @@ line><-n>'
 	wu exec results "$ID" -- sh -c 'rm -r name there link'
 }
 
+@test "put: what fails is named with its path in the guest" {
+	echo new >one
+	wu put results "$ID" one /etc/passwd
+	assert_failure 1
+	assert_equal "$stderr" "wurun: $ID: /etc/passwd: Permission denied"
+	wu exec results "$ID" -- sh -c 'mkdir -p at/files/sub/deep at/files/sub/run'
+	assert_success
+	wu put results "$ID" files at
+	assert_failure 1
+	assert_equal "$stderr" "wurun: $ID: at/files/sub/run: File exists"
+	wu put results "$ID" one at/none/one
+	assert_failure 1
+	assert_equal "$stderr" "wurun: $ID: at/none/: No such file or directory"
+	wu exec results "$ID" -- rm -r at
+}
+
 @test "put: what does not fit leaves nothing" {
 	truncate -s 100M large
 	wu put results "$ID" large /output
 	assert_failure 1
-	assert_equal "$stderr" "wurun: $ID: large: No space left on device"
+	assert_equal "$stderr" "wurun: $ID: /output/large: No space left on device"
 	wu exec results "$ID" -- ls -A /output
 	refute_output --partial large
 	refute_output --partial .wu-put
@@ -201,6 +217,46 @@ line><-n>'
 	run bash -c 'ls -A . into | grep wurun-get'
 	assert_failure
 	rm -rf into whole kept
+}
+
+@test "get: what is neither file nor folder is left out, and said" {
+	wu exec results "$ID" -- sh -c 'mkdir -p q/in; mkfifo q/in/ff; echo 1 >q/a; echo 2 >q/in/b'
+	wu get results "$ID" q qo
+	assert_success
+	assert_output "qo: 2 files, 4 B"
+	assert_equal "$stderr" "left out: q/in/ff: neither file nor folder"
+	assert_file_exist qo/in/b
+	assert_file_not_exist qo/in/ff
+	# Named, it is an error; what it is named with comes.
+	wu get results "$ID" q/in/ff zz
+	assert_failure 1
+	assert_output ""
+	assert_equal "$stderr" "wurun: $ID: q/in/ff: neither file nor folder"
+	assert_file_not_exist zz
+	mkdir into
+	wu get results "$ID" q/in/ff /dev/null q/a into
+	assert_failure 1
+	assert_output "into: 1 file, 2 B"
+	assert_equal "$stderr" "wurun: $ID: q/in/ff: neither file nor folder"
+	assert_equal "$(ls into)" a
+	rm -r qo into
+	wu exec results "$ID" -- rm -r q
+}
+
+@test "get: where nothing came, nothing is said to have come" {
+	wu get results "$ID" nope .
+	assert_failure 1
+	assert_output ""
+	assert_equal "$stderr" "wurun: $ID: nope: No such file or directory"
+}
+
+@test "get: what cannot be read is named with its path in the guest" {
+	wu exec --root results "$ID" -- sh -c 'mkdir -p p/in; echo 1 >p/in/a; chmod 600 p/in/a'
+	wu get results "$ID" ./p into
+	assert_failure 1
+	assert_equal "$stderr" "wurun: $ID: ./p/in/a: Permission denied"
+	rm -rf into
+	wu exec --root results "$ID" -- rm -r p
 }
 
 @test "control: two at once, one waits" {
@@ -283,6 +339,23 @@ nothing_came() {
 	assert_dir_exist dest/out
 	assert_not_symlink_to /etc dest/out
 	kill $STRANGER
+}
+
+@test "get: a stranger's names of what is left out are weighed" {
+	local kind
+	stranger other
+	wu get strange 0123 x dest
+	assert_success
+	assert_equal "$stderr" 'left out: d/\x1b[2J: neither file nor folder
+left out: f: neither file nor folder'
+	kill $STRANGER
+	for kind in otherpath othernul otherwhole; do
+		stranger $kind
+		wu get -q strange 0123 x dest
+		assert_failure 1
+		nothing_came
+		kill $STRANGER 2>/dev/null || true
+	done
 }
 
 @test "get: Ctrl-C ends it, and what it had staged goes" {

@@ -7,25 +7,22 @@
 
 #include "folder.h"
 #include "session.h"
+#include "trail.h"
 
 #define OPEN_FILE (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define TARGET_BYTES 4096
+#define NEITHER "neither file nor folder"
 
 struct get {
 	struct session *s;
 	int depth;
-	char problem_bytes[512];
-	struct text problem; /* the first */
+	struct trail trail;
 };
 
 /* Goes on with the rest. */
-static int note(struct get *g, const char *what, const char *why)
+static int note(struct get *g, const char *why)
 {
-	if (g->problem.size)
-		return 0;
-	text_add(&g->problem, what);
-	text_add(&g->problem, ": ");
-	text_add(&g->problem, why);
+	trail_note(&g->trail, why);
 	return 0;
 }
 
@@ -38,7 +35,7 @@ static void add_mode(struct text *t, mode_t mode)
 }
 
 /* A file that shrinks meanwhile is filled up: its size has been said. */
-static int send_bytes(struct get *g, int fd, const char *name, uint64_t left)
+static int send_bytes(struct get *g, int fd, uint64_t left)
 {
 	char bytes[WU_CONTROL_CHUNK];
 	int has_shrunk = 0;
@@ -58,7 +55,7 @@ static int send_bytes(struct get *g, int fd, const char *name, uint64_t left)
 			return -1;
 		left -= size;
 	}
-	return has_shrunk ? note(g, name, "changed while it was read") : 0;
+	return has_shrunk ? note(g, "changed while it was read") : 0;
 }
 
 static int send_file(struct get *g, int fd, const char *name, const struct stat *st)
@@ -72,7 +69,7 @@ static int send_file(struct get *g, int fd, const char *name, const struct stat 
 	text_add(&t, name);
 	if (session_send_text(g->s, "file", &t) < 0)
 		return -1;
-	return send_bytes(g, fd, name, (uint64_t)st->st_size);
+	return send_bytes(g, fd, (uint64_t)st->st_size);
 }
 
 static int send_link(struct get *g, int folder, const char *name)
@@ -82,7 +79,7 @@ static int send_link(struct get *g, int folder, const char *name)
 	ssize_t target = readlinkat(folder, name, bytes + size, TARGET_BYTES);
 
 	if (target < 0)
-		return note(g, name, strerror(errno));
+		return note(g, strerror(errno));
 	memcpy(bytes, name, size);
 	return session_send(g->s, "link", bytes, size + (size_t)target);
 }
@@ -98,11 +95,11 @@ static int send_open(struct get *g, int fd, const char *name)
 	int result = 0;
 
 	if (fstat(fd, &st) < 0) {
-		note(g, name, strerror(errno));
+		note(g, strerror(errno));
 	} else if (S_ISREG(st.st_mode)) {
 		result = send_file(g, fd, name, &st);
 	} else if (S_ISDIR(st.st_mode) && g->depth == WU_CONTROL_DEPTH) {
-		note(g, name, "too deep a folder");
+		note(g, "too deep a folder");
 	} else if (S_ISDIR(st.st_mode)) {
 		add_mode(&t, st.st_mode);
 		text_add(&t, name);
@@ -112,30 +109,42 @@ static int send_open(struct get *g, int fd, const char *name)
 			result = folder_visit(fd, send_name, g);
 		g->depth--;
 		if (result < 0 && !g->s->is_over)
-			result = note(g, name, strerror(errno));
+			result = note(g, strerror(errno));
 		if (result == 0)
 			result = session_send(g->s, "leave", "", 0);
+	} else {
+		note(g, NEITHER);
 	}
 	close(fd);
 	return result;
 }
 
-static int send_name(int folder, const char *name, void *context)
+/* What is neither file nor folder is only named: opening it might do something. */
+static int send_entry(struct get *g, int folder, const char *name)
 {
-	struct get *g = context;
 	struct stat st;
 	int fd;
 
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return note(g, name, strerror(errno));
+		return note(g, strerror(errno));
 	if (S_ISLNK(st.st_mode))
 		return send_link(g, folder, name);
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return 0;
+		return session_send(g->s, "other", name, strlen(name));
 	fd = openat(folder, name, OPEN_FILE);
 	if (fd < 0)
-		return note(g, name, strerror(errno));
+		return note(g, strerror(errno));
 	return send_open(g, fd, name);
+}
+
+static int send_name(int folder, const char *name, void *context)
+{
+	struct get *g = context;
+	size_t size = trail_enter(&g->trail, name);
+	int result = send_entry(g, folder, name);
+
+	trail_leave(&g->trail, size);
+	return result;
 }
 
 /* The last part of a path; of one that ends otherwise, that of where it leads. */
@@ -162,16 +171,35 @@ static const char *name_of(const char *path, int fd, char bytes[4096])
 static int send_path(struct get *g, const char *path)
 {
 	char bytes[4096];
-	int fd = open(path, OPEN_FILE & ~O_NOFOLLOW);
-	const char *name = fd < 0 ? NULL : name_of(path, fd, bytes);
+	const char *name;
+	struct stat st;
+	int fd;
 
+	if (stat(path, &st) < 0)
+		return note(g, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return note(g, NEITHER);
+	fd = open(path, OPEN_FILE & ~O_NOFOLLOW);
 	if (fd < 0)
-		return note(g, path, strerror(errno));
-	if (!name) {
-		close(fd);
-		return note(g, path, "has no name that a copy could have");
+		return note(g, strerror(errno));
+	name = name_of(path, fd, bytes);
+	if (name)
+		return send_open(g, fd, name);
+	close(fd);
+	return note(g, "has no name that a copy could have");
+}
+
+static int send_paths(struct get *g)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < g->s->argument_count && result == 0; i++) {
+		size_t size = trail_enter(&g->trail, g->s->arguments[i]);
+
+		result = send_path(g, g->s->arguments[i]);
+		trail_leave(&g->trail, size);
 	}
-	return send_open(g, fd, name);
+	return result;
 }
 
 void session_get(struct session *s, struct message *m)
@@ -179,20 +207,23 @@ void session_get(struct session *s, struct message *m)
 	struct get g = {.s = s};
 	const char *rest;
 	const struct user *user = session_user(s, m, &rest);
-	int result = 0;
+	int result;
 
-	g.problem = TEXT_IN(g.problem_bytes);
+	trail_begin(&g.trail);
 	if (!user || !s->argument_count || session_become(user) < 0) {
 		session_fail(s, "get", "a bad request");
 		return;
 	}
-	if (chdir(s->manner->folder) < 0)
-		note(&g, s->manner->folder, strerror(errno));
-	for (size_t i = 0; i < s->argument_count && result == 0; i++)
-		result = send_path(&g, s->arguments[i]);
+	if (chdir(s->manner->folder) < 0) {
+		size_t size = trail_enter(&g.trail, s->manner->folder);
+
+		note(&g, strerror(errno));
+		trail_leave(&g.trail, size);
+	}
+	result = send_paths(&g);
 	session_be_root();
-	if (result == 0 && g.problem.size)
-		session_send_text(s, "error", &g.problem);
+	if (result == 0 && g.trail.problem.size)
+		session_send_text(s, "error", &g.trail.problem);
 	else if (result == 0)
 		session_send(s, "end", "", 0);
 }

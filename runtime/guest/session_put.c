@@ -8,6 +8,7 @@
 
 #include "folder.h"
 #include "session.h"
+#include "trail.h"
 
 #define PARTIAL ".wu-put"
 #define NEW_FILE (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
@@ -19,6 +20,7 @@ struct put {
 		int fd;
 		mode_t mode;
 		int is_ours; /* made here: its mode is still to be set */
+		size_t before;
 	} folders[WU_CONTROL_DEPTH + 1];
 	int depth;
 	char name[FOLDER_NAME]; /* of the one thing, where the place is none yet; or "" */
@@ -27,23 +29,19 @@ struct put {
 	mode_t file_mode;
 	uint64_t left; /* of it */
 	uint64_t files, bytes;
-	char problem_bytes[512];
-	struct text problem;
+	struct trail trail;
+	size_t before; /* the trail, without the last name */
 };
 
-static int fail(struct put *p, const char *what, const char *why)
+static int fail(struct put *p, const char *why)
 {
-	if (p->problem.size)
-		return -1;
-	text_add(&p->problem, what);
-	text_add(&p->problem, ": ");
-	text_add(&p->problem, why);
+	trail_note(&p->trail, why);
 	return -1;
 }
 
-static int fail_errno(struct put *p, const char *what)
+static int fail_errno(struct put *p)
 {
-	return fail(p, what, strerror(errno));
+	return fail(p, strerror(errno));
 }
 
 static int top(const struct put *p)
@@ -67,34 +65,47 @@ static int open_parent(struct put *p, const char *place)
 	text_add(&folder, slash ? "" : ".");
 	text_add_bytes(&folder, place, (size_t)(name - place));
 	if (!is_name(name) || folder.cut)
-		return fail(p, place, "no such folder");
+		return fail(p, "no such folder");
 	strcpy(p->name, name);
+	trail_leave(&p->trail, 0);
+	trail_enter(&p->trail, bytes);
 	p->folders[0].fd = open(bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return p->folders[0].fd < 0 ? fail_errno(p, bytes) : 0;
+	if (p->folders[0].fd < 0)
+		return fail_errno(p);
+	/* The name in it is going to be entered as any other. */
+	if (!slash)
+		trail_leave(&p->trail, 0);
+	return 0;
 }
 
 static int open_place(struct put *p, const char *place)
 {
-	if (chdir(p->s->manner->folder) < 0)
-		return fail_errno(p, p->s->manner->folder);
+	if (chdir(p->s->manner->folder) < 0) {
+		trail_enter(&p->trail, p->s->manner->folder);
+		return fail_errno(p);
+	}
+	trail_enter(&p->trail, place);
 	p->folders[0].fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->folders[0].fd >= 0)
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
-		return fail_errno(p, place);
+		return fail_errno(p);
 	return open_parent(p, place);
 }
 
-/* The name in a message, or the one that was given at the start. NULL where it is bad. */
+/* Enters the name in a message, or the one that was given at the start. NULL where it is
+ * bad. */
 static const char *choose_name(struct put *p, const char *given)
 {
 	const char *name = given;
 
 	if (p->depth == 0 && *p->name)
 		name = *given ? "" : p->name;
-	if (is_name(name))
+	if (is_name(name)) {
+		p->before = trail_enter(&p->trail, name);
 		return name;
-	fail(p, "put", "a bad name");
+	}
+	fail(p, "a bad name");
 	return NULL;
 }
 
@@ -115,17 +126,18 @@ static int take_folder(struct put *p, const struct message *m)
 	int is_ours, fd;
 
 	if (!name || p->depth == WU_CONTROL_DEPTH)
-		return fail(p, "put", "a bad folder, or too deep a one");
+		return fail(p, "a bad folder, or too deep a one");
 	is_ours = mkdirat(top(p), name, 0700) == 0;
 	if (!is_ours && errno != EEXIST)
-		return fail_errno(p, name);
+		return fail_errno(p);
 	fd = openat(top(p), name, OPEN_FOLDER);
 	if (fd < 0)
-		return fail_errno(p, name);
+		return fail_errno(p);
 	p->depth++;
 	p->folders[p->depth].fd = fd;
 	p->folders[p->depth].mode = mode;
 	p->folders[p->depth].is_ours = is_ours;
+	p->folders[p->depth].before = p->before;
 	return 0;
 }
 
@@ -134,10 +146,11 @@ static int leave_folder(struct put *p)
 	int result = 0;
 
 	if (p->depth == 0)
-		return fail(p, "put", "a folder too many was left");
+		return fail(p, "a folder too many was left");
 	if (p->folders[p->depth].is_ours && fchmod(top(p), p->folders[p->depth].mode) < 0)
-		result = fail_errno(p, "a folder's mode");
+		result = fail_errno(p);
 	close(top(p));
+	trail_leave(&p->trail, p->folders[p->depth].before);
 	p->depth--;
 	return result;
 }
@@ -158,9 +171,10 @@ static int finish_file(struct put *p)
 	}
 	if (!failed && renameat(top(p), PARTIAL, top(p), p->file_name) == 0) {
 		p->files++;
+		trail_leave(&p->trail, p->before);
 		return 0;
 	}
-	fail_errno(p, p->file_name);
+	fail_errno(p);
 	unlinkat(top(p), PARTIAL, 0);
 	return -1;
 }
@@ -176,12 +190,12 @@ static int take_file(struct put *p, const struct message *m)
 			name = choose_name(p, space + 1);
 	}
 	if (!name)
-		return fail(p, "put", "a bad file");
+		return fail(p, "a bad file");
 	strcpy(p->file_name, name);
 	unlinkat(top(p), PARTIAL, 0);
 	p->file = openat(top(p), PARTIAL, NEW_FILE, 0600);
 	if (p->file < 0)
-		return fail_errno(p, name);
+		return fail_errno(p);
 	return p->left ? 0 : finish_file(p);
 }
 
@@ -191,14 +205,14 @@ static int take_data(struct put *p, const struct message *m)
 	size_t size = m->size;
 
 	if (p->file < 0 || !size || size > p->left)
-		return fail(p, "put", "bytes that belong to no file");
+		return fail(p, "bytes that belong to no file");
 	p->left -= size;
 	p->bytes += size;
 	while (size) {
 		ssize_t put = write(p->file, bytes, size);
 
 		if (put < 0)
-			return fail_errno(p, p->file_name);
+			return fail_errno(p);
 		bytes += put;
 		size -= (size_t)put;
 	}
@@ -211,8 +225,11 @@ static int take_link(struct put *p, const struct message *m)
 		   *name = choose_name(p, m->bytes);
 
 	if (!name || target > m->bytes + m->size || !*target)
-		return fail(p, "put", "a bad link");
-	return symlinkat(target, top(p), name) < 0 ? fail_errno(p, name) : 0;
+		return fail(p, "a bad link");
+	if (symlinkat(target, top(p), name) < 0)
+		return fail_errno(p);
+	trail_leave(&p->trail, p->before);
+	return 0;
 }
 
 static int take(struct put *p, struct message *m)
@@ -220,7 +237,7 @@ static int take(struct put *p, struct message *m)
 	if (!strcmp(m->word, "data"))
 		return take_data(p, m);
 	if (p->file >= 0)
-		return fail(p, p->file_name, "some of it is missing");
+		return fail(p, "some of it is missing");
 	if (!strcmp(m->word, "folder"))
 		return take_folder(p, m);
 	if (!strcmp(m->word, "leave"))
@@ -229,7 +246,7 @@ static int take(struct put *p, struct message *m)
 		return take_file(p, m);
 	if (!strcmp(m->word, "link"))
 		return take_link(p, m);
-	return fail(p, "put", "an unknown message");
+	return fail(p, "an unknown message");
 }
 
 static void send_done(struct put *p)
@@ -274,9 +291,10 @@ void session_put(struct session *s, struct message *m)
 	const struct user *user = session_user(s, m, &place);
 	int taken = -1;
 
-	p.problem = TEXT_IN(p.problem_bytes);
+	trail_begin(&p.trail);
 	if (!user || !*place || session_become(user) < 0) {
-		fail(&p, "put", "a bad request");
+		trail_enter(&p.trail, "put");
+		fail(&p, "a bad request");
 	} else if (open_place(&p, place) == 0) {
 		kind = *p.name ? "name" : "folder";
 		if (session_send(s, "place", kind, strlen(kind)) == 0)
@@ -284,8 +302,8 @@ void session_put(struct session *s, struct message *m)
 	}
 	clean_up(&p);
 	session_be_root();
-	if (p.problem.size)
-		session_send_text(s, "error", &p.problem);
+	if (p.trail.problem.size)
+		session_send_text(s, "error", &p.trail.problem);
 	else if (taken == 0)
 		send_done(&p);
 }

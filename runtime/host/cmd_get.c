@@ -52,10 +52,10 @@ struct get {
 	struct workdir stage;
 };
 
-static void print_skipped(void *context, const char *name, const char *why)
+static void print_skipped(void *context, const char *path, const char *why)
 {
 	const struct get *g = context;
-	char *visible = text_visible(name);
+	char *visible = text_visible(path);
 
 	fprintf(g->stdio->err, "left out: %s: %s\n", visible, why);
 	free(visible);
@@ -217,7 +217,8 @@ static int get(struct get *g, struct diag *d)
 	control_close(&c);
 	file_close(&g->folder);
 	stopped = rc < 0 ? read_signal(signals) : 0;
-	if (rc >= 0 && !g->quiet)
+	/* Of what failed, but for some of it, that is worth telling. */
+	if ((rc == 0 || (rc > 0 && r.files)) && !g->quiet)
 		fprintf(g->stdio->out, "%s: %" PRIu64 " file%s, %s\n", g->dest, r.files,
 			r.files == 1 ? "" : "s", quantity_format_size(r.bytes, size));
 	if (stopped)

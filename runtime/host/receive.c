@@ -50,6 +50,14 @@ static int count_entry(struct receive *r, struct diag *d)
 	return 0;
 }
 
+static void skip(struct receive *r, const char *name, const char *why)
+{
+	char *path = memory_printf("%s%s", r->path.size ? r->path.bytes : "", name);
+
+	r->skipped(r->context, path, why);
+	free(path);
+}
+
 static int take_folder(struct receive *r, const struct control_message *m, struct diag *d)
 {
 	mode_t mode;
@@ -65,6 +73,7 @@ static int take_folder(struct receive *r, const struct control_message *m, struc
 	if (fd < 0)
 		return diag_fail_errno(d, "%s", name);
 	r->folders[++r->depth] = fd;
+	buffer_printf(&r->path, "%s/", name);
 	return 0;
 }
 
@@ -76,6 +85,10 @@ static int leave_folder(
 		return fail(d, "the end of a folder that did not begin");
 	close(top(r));
 	r->depth--;
+	do
+		r->path.size--;
+	while (r->path.size && r->path.bytes[r->path.size - 1] != '/');
+	r->path.bytes[r->path.size] = '\0';
 	return 0;
 }
 
@@ -137,12 +150,19 @@ static int take_link(struct receive *r, const struct control_message *m, struct 
 		name + 1 + strlen(target) != m->size)
 		return fail(d, "a bad symbolic link");
 	if (!file_link_stays(target, r->depth ? (unsigned)r->depth - 1 : 0)) {
-		r->skipped(r->context, m->bytes,
-			"a symbolic link that leads out of the folder");
+		skip(r, m->bytes, "a symbolic link that leads out of the folder");
 		return 0;
 	}
 	if (symlinkat(target, top(r), m->bytes) < 0)
 		return diag_fail_errno(d, "%s", m->bytes);
+	return 0;
+}
+
+static int take_other(struct receive *r, const struct control_message *m, struct diag *d)
+{
+	if (!is_name(m->bytes) || strlen(m->bytes) != m->size)
+		return fail(d, "a bad name");
+	skip(r, m->bytes, "neither file nor folder");
 	return 0;
 }
 
@@ -158,6 +178,7 @@ int receive_take(struct receive *r, const struct control_message *m, struct diag
 		{"leave", 0, leave_folder},
 		{"file", 1, take_file},
 		{"link", 1, take_link},
+		{"other", 1, take_other},
 	};
 
 	if (strcmp(m->word, "data") == 0)
@@ -184,4 +205,5 @@ void receive_close(struct receive *r)
 	file_close(&r->file);
 	for (; r->depth > 0; r->depth--)
 		close(top(r));
+	buffer_clear(&r->path);
 }

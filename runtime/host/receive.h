@@ -7,18 +7,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/memory.h"
 #include "control.h"
 
 struct receive {
 	int folders[WU_CONTROL_DEPTH + 1]; /* the first one is the caller's */
 	int depth;
-	int file; /* that is being written, or -1 */
+	struct buffer path; /* of the one that is open: "" or "a/b/" */
+	int file;	    /* that is being written, or -1 */
 	mode_t file_mode;
 	uint64_t file_size, at;
 	uint64_t bytes_left, entries_left; /* what it may still send */
 	uint64_t files, bytes;		   /* what came */
 	/* Hears of everything that is left out. */
-	void (*skipped)(void *context, const char *name, const char *why);
+	void (*skipped)(void *context, const char *path, const char *why);
 	void *context;
 };
 

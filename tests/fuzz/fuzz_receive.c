@@ -60,7 +60,8 @@ static const struct {
 	const char *word, *start;
 } kinds[] = {{"file", "644 3 "}, {"file", "4755 0 "}, {"file", "600 "},
 	{"folder", "755 "}, {"folder", "2777 "}, {"folder", ""}, {"data", ""},
-	{"link", ""}, {"leave", ""}, {"end", ""}, {"error", ""}, {NULL, NULL}};
+	{"link", ""}, {"leave", ""}, {"end", ""}, {"error", ""}, {"other", ""},
+	{NULL, NULL}};
 
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
