@@ -172,13 +172,22 @@ void workdir_mend_file(int dirfd, const char *path)
 	free(prefix);
 }
 
-/* Makes it in the folder and gives it its name in w->parent. */
+static int sync_file(int dirfd, const char *name)
+{
+	CLEANUP(file_close)
+	int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -1 : fsync(fd);
+}
+
+/* Makes it in the folder and gives it its name in w->parent: its bytes are on the disk
+ * before. */
 static int make_and_rename(struct workdir *w, const char *name, const void *bytes,
 	size_t size, mode_t mode, struct diag *d)
 {
 	if (file_create(w->fd, name, bytes, size, mode, d) < 0)
 		return -1;
-	if (renameat(w->fd, name, w->parent, name) < 0)
+	if (sync_file(w->fd, name) < 0 || renameat(w->fd, name, w->parent, name) < 0)
 		return diag_fail_errno(d, "%s", name);
 	return 0;
 }

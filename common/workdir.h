@@ -34,8 +34,8 @@ void workdir_drop(struct workdir *w);
 /* Is in the names of the folders of workdir_replace_file(), which start with a dot. */
 #define WORKDIR_NEW ".new-"
 /* Makes a file with these bytes and this mode in such a folder and renames it into its
- * place: a reader sees the old file or the new one. Leaves one alone that holds these
- * bytes already. 0 or -1. */
+ * place: a reader sees the old file or the new one, also after the host died. Leaves one
+ * alone that holds these bytes already. 0 or -1. */
 int workdir_replace_file(int dirfd, const char *path, const void *bytes, size_t size,
 	mode_t mode, struct diag *d);
 /* Removes what dead processes left of that; it does so itself. */
