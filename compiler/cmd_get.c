@@ -142,6 +142,18 @@ static int get_one(struct diskimage *m, struct get *g, const char *source,
 	return get_inode(g, ino, source, name);
 }
 
+static int check_whole(const struct diskimage *m, const struct get *g, struct diag *d)
+{
+	int rc = 0;
+
+	if (g->damaged)
+		rc = diag_fail(d, "%s: is damaged: not all came out", m->name);
+	if (g->limit)
+		rc = diag_fail(
+			d, "%s: not all came out, for a limit: %s", m->name, g->limit);
+	return rc;
+}
+
 static int get_all(
 	struct diskimage *m, const struct get_arguments *a, struct get *g, struct diag *d)
 {
@@ -158,9 +170,7 @@ static int get_all(
 	if (rc == 0 && syncfs(t.folder) < 0)
 		rc = diag_fail_errno(d, "%s", a->dest);
 	file_close(&t.folder);
-	if (rc == 0 && g->damaged)
-		rc = diag_fail(d, "%s: is damaged: not all came out", m->name);
-	return rc;
+	return rc < 0 ? -1 : check_whole(m, g, d);
 }
 
 static void print_summary(const struct get_arguments *a, const struct get *g)

@@ -13,19 +13,30 @@
 #include "get_out.h"
 
 #define CHUNK_BYTES (1024 * 1024)
-#define DEPTH_MAX 100
-#define FILE_MAX (1ULL << 42)
+/* Each takes a descriptor and some stack. No path of so many parts is one that open(2)
+ * takes: what programs make is not that deep by chance. */
+#define DEPTH_MAX 4000
+#define DEPTH_WORDS "more than 4000 folders deep"
+#define FILE_BLOCKS_MAX (1ULL << 32) /* of ext4 */
 
-static int skip(struct get *g, const char *path, const char *why)
+static int skip(struct get *g, const char *why)
 {
-	g->skipped(g->context, path, why);
+	g->skipped(g->context, g->path.bytes, why);
 	return 0;
 }
 
-static int damage(struct get *g, const char *path, const char *why)
+static int damage(struct get *g, const char *why)
 {
 	g->damaged = 1;
-	return skip(g, path, why);
+	return skip(g, why);
+}
+
+/* The disk may be sound. */
+static int limit(struct get *g, const char *why)
+{
+	if (!g->limit)
+		g->limit = why;
+	return skip(g, why);
 }
 
 /* By the name that what is coming out has here. */
@@ -38,25 +49,36 @@ static int fail_write(struct get *g)
 		g->d, "%s%s%s", g->top_name, bare ? "" : "/", g->here.bytes);
 }
 
-/* What the disk's own words cause is the disk's; the rest is ours. */
-static int fail_here(struct get *g, const char *path)
+/* What the host cannot hold ends nothing. */
+static int fail_here(struct get *g)
 {
-	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG)
-		return damage(g, path, strerror(errno));
+	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG ||
+		errno == EMLINK || errno == EMFILE)
+		return limit(g, strerror(errno));
 	return fail_write(g);
 }
 
-/* Lines that say that the disk is damaged end nothing. */
-static int note_damage(struct get *g, const char *path, struct diag *d)
+static const char *drop_prefix(const char *text, const char *prefix)
 {
-	damage(g, path, d->count ? d->lines[d->count - 1].text : "damaged");
+	size_t size = strlen(prefix);
+
+	return strncmp(text, prefix, size) == 0 && strncmp(text + size, ": ", 2) == 0
+		       ? text + size + 2
+		       : text;
+}
+
+/* Lines that say that the disk is damaged end nothing, and need not say where. */
+static int note_damage(struct get *g, struct diag *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		damage(g, drop_prefix(drop_prefix(d->lines[i].text, g->x->name),
+				  g->path.bytes));
 	diag_clear(d);
 	return 0;
 }
 
 struct copy {
 	struct get *g;
-	const char *path;
 	int out;
 	uint64_t size, written_to;
 };
@@ -87,7 +109,7 @@ static int copy_run(void *context, uint64_t logical, uint64_t physical, uint64_t
 	if (size > c->size - to)
 		size = c->size - to;
 	if (size > c->g->bytes_left) {
-		damage(c->g, c->path, "the disk says that it holds more than its size");
+		damage(c->g, "the disk says that it holds more than its size");
 		return 1;
 	}
 	c->g->bytes_left -= size;
@@ -112,7 +134,7 @@ static int copy_inline(struct copy *c, ext2_ino_t ino)
 	if (!rc && size > g->x->fs->blocksize)
 		rc = EXT2_ET_FILE_TOO_BIG;
 	if (rc) {
-		damage(g, c->path, error_message(rc));
+		damage(g, error_message(rc));
 		return 1;
 	}
 	bytes = memory_alloc(size + 1);
@@ -120,7 +142,7 @@ static int copy_inline(struct copy *c, ext2_ino_t ino)
 	if (size > c->size)
 		size = (size_t)c->size;
 	if (rc)
-		damage(g, c->path, error_message(rc));
+		damage(g, error_message(rc));
 	else if (file_write_at(c->out, bytes, size, 0) < 0)
 		failed = fail_write(g);
 	c->written_to = size;
@@ -136,30 +158,30 @@ static void set_time(int fd, const struct ext2_inode_large *i)
 	(void)!futimens(fd, times);
 }
 
-static int fill(struct get *g, ext2_ino_t ino, const char *path, int out,
-	const struct ext2_inode_large *i, uint64_t size)
+static int fill(struct get *g, ext2_ino_t ino, int out, const struct ext2_inode_large *i,
+	uint64_t size)
 {
-	struct copy c = {.g = g, .path = path, .out = out, .size = size};
+	struct copy c = {.g = g, .out = out, .size = size};
 	struct diag d = {0};
 	int rc;
 
 	if (i->i_flags & EXT4_INLINE_DATA_FL)
 		rc = copy_inline(&c, ino);
 	else
-		rc = ext2disk_runs(g->x, ino, path, copy_run, &c, &d);
+		rc = ext2disk_runs(g->x, ino, g->path.bytes, copy_run, &c, &d);
 	if (d.count)
-		rc = 1, note_damage(g, path, &d);
+		rc = 1, note_damage(g, &d);
 	if (rc < 0)
 		return -1;
 	if (c.written_to != size && ftruncate(out, (off_t)size) < 0)
-		return fail_here(g, path);
+		return fail_here(g) < 0 ? -1 : 1;
 	set_time(out, i);
 	return rc;
 }
 
 /* What is damaged does not stay: half a file looks like a whole one. */
-static int get_contents(struct get *g, ext2_ino_t ino, const char *path, int into,
-	const char *name, const struct ext2_inode_large *i)
+static int get_contents(struct get *g, ext2_ino_t ino, int into, const char *name,
+	const struct ext2_inode_large *i)
 {
 	uint64_t size = EXT2_I_SIZE((const struct ext2_inode *)i);
 	struct get_out out;
@@ -167,8 +189,8 @@ static int get_contents(struct get *g, ext2_ino_t ino, const char *path, int int
 
 	if (get_out_open(
 		    &out, into, name, (i->i_mode & 0777) | 0600, size, &g->nameless) < 0)
-		return fail_here(g, path);
-	rc = fill(g, ino, path, out.fd, i, size);
+		return fail_here(g);
+	rc = fill(g, ino, out.fd, i, size);
 	if (rc == 0 && get_out_keep(&out) < 0)
 		rc = fail_write(g);
 	/* What has failed was told. */
@@ -183,46 +205,58 @@ static int get_contents(struct get *g, ext2_ino_t ino, const char *path, int int
 	return 0;
 }
 
-static int get_file(struct get *g, ext2_ino_t ino, const char *path, int into,
-	const char *name, const struct ext2_inode_large *i)
+static int get_file(struct get *g, ext2_ino_t ino, int into, const char *name,
+	const struct ext2_inode_large *i)
 {
 	int rc;
 
-	if (EXT2_I_SIZE((const struct ext2_inode *)i) > FILE_MAX)
-		return damage(g, path, "it says that it is larger than 4 TiB");
+	if (EXT2_I_SIZE((const struct ext2_inode *)i) >
+		FILE_BLOCKS_MAX * g->x->fs->blocksize)
+		return damage(g, "it says that it is larger than files can be");
 	if (i->i_flags & EXT4_ENCRYPT_FL)
-		return skip(g, path, "an encrypted file");
+		return skip(g, "an encrypted file");
 	if (i->i_links_count > 1) {
 		rc = get_links_make(&g->links_known, ino, into, name);
 		if (rc < 0)
-			return fail_here(g, path);
+			return fail_here(g);
 		g->files += (uint64_t)rc;
 		if (rc)
 			return 0;
 	}
-	return get_contents(g, ino, path, into, name, i);
+	return get_contents(g, ino, into, name, i);
 }
 
-static int get_symlink(
-	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+static int get_symlink(struct get *g, ext2_ino_t ino, int into, const char *name)
 {
 	char target[EXT2DISK_TARGET_MAX];
 	struct diag d = {0};
 
-	if (ext2disk_read_target(g->x, ino, path, target, &d) < 0)
-		return note_damage(g, path, &d);
+	if (ext2disk_read_target(g->x, ino, g->path.bytes, target, &d) < 0)
+		return note_damage(g, &d);
 	if (!file_link_stays(target, g->depth ? g->depth - 1 : 0))
-		return skip(g, path, "a symbolic link that leads out of the folder");
+		return skip(g, "a symbolic link that leads out of the folder");
 	if (symlinkat(target, into, name) < 0)
-		return fail_here(g, path);
+		return fail_here(g);
 	g->links++;
 	return 0;
 }
 
-static int get_node(
-	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name);
+static int get_node(struct get *g, ext2_ino_t ino, int into, const char *name);
 
-static int get_entries(struct get *g, ext2_ino_t ino, const char *path, int into)
+static int get_entry(struct get *g, const struct ext2disk_entry *e, int into)
+{
+	size_t before = g->path.size;
+	int rc;
+
+	buffer_printf(&g->path, "%s%s",
+		before && g->path.bytes[before - 1] == '/' ? "" : "/", e->name);
+	rc = get_node(g, e->ino, into, e->name);
+	g->path.size = before;
+	g->path.bytes[before] = '\0';
+	return rc;
+}
+
+static int get_entries(struct get *g, ext2_ino_t ino, int into)
 {
 	struct arena a = {0};
 	struct ext2disk_entry *list;
@@ -230,19 +264,13 @@ static int get_entries(struct get *g, ext2_ino_t ino, const char *path, int into
 	size_t count;
 	int rc = 0, root = ino == EXT2_ROOT_INO;
 
-	if (ext2disk_list(g->x, ino, path, &a, &list, &count, &d) < 0)
-		rc = note_damage(g, path, &d);
+	if (ext2disk_list(g->x, ino, g->path.bytes, &a, &list, &count, &d) < 0)
+		rc = note_damage(g, &d);
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		const char *name = list[i].name;
-		char *below;
-
 		/* e2fsck's folder. */
-		if (root && strcmp(name, "lost+found") == 0)
+		if (root && strcmp(list[i].name, "lost+found") == 0)
 			continue;
-		below = memory_printf("%s%s%s", path,
-			*path && path[strlen(path) - 1] == '/' ? "" : "/", name);
-		rc = get_node(g, list[i].ino, below, into, name);
-		free(below);
+		rc = get_entry(g, &list[i], into);
 	}
 	arena_clear(&a);
 	return rc;
@@ -259,72 +287,70 @@ static int is_seen(struct get *g, ext2_ino_t ino)
 	return seen;
 }
 
-static int get_folder(struct get *g, ext2_ino_t ino, const char *path, int into,
-	const char *name, const struct ext2_inode_large *i)
+static int get_folder(struct get *g, ext2_ino_t ino, int into, const char *name,
+	const struct ext2_inode_large *i)
 {
 	CLEANUP(file_close) int here = -1;
 	int rc;
 
 	if (g->depth >= DEPTH_MAX)
-		return damage(g, path, "more than 100 folders deep");
+		return limit(g, DEPTH_WORDS);
 	if (is_seen(g, ino))
-		return damage(g, path, "a folder that is in two places");
+		return damage(g, "a folder that is in two places");
 	if (i->i_flags & EXT4_ENCRYPT_FL)
-		return skip(g, path, "an encrypted folder");
+		return skip(g, "an encrypted folder");
 	if (name && mkdirat(into, name, (i->i_mode & 0777) | 0700) < 0)
-		return fail_here(g, path);
+		return fail_here(g);
 	here = openat(
 		into, name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (here < 0)
-		return fail_here(g, path);
+		return fail_here(g);
 	g->folders++;
 	g->depth++;
-	rc = get_entries(g, ino, path, here);
+	rc = get_entries(g, ino, here);
 	g->depth--;
 	if (name)
 		set_time(here, i);
 	return rc;
 }
 
-static int get_kind(
-	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+static int get_kind(struct get *g, ext2_ino_t ino, int into, const char *name)
 {
 	struct ext2_inode_large i;
 	struct diag d = {0};
 
 	if (ino == 0 || ino > g->x->fs->super->s_inodes_count)
-		return damage(g, path, "an inode that does not exist");
-	if (ext2disk_read_inode(g->x, ino, path, &i, &d) < 0)
-		return note_damage(g, path, &d);
+		return damage(g, "an inode that does not exist");
+	if (ext2disk_read_inode(g->x, ino, g->path.bytes, &i, &d) < 0)
+		return note_damage(g, &d);
 	switch (i.i_mode & LINUX_S_IFMT) {
 	case LINUX_S_IFREG:
-		return get_file(g, ino, path, into, name, &i);
+		return get_file(g, ino, into, name, &i);
 	case LINUX_S_IFDIR:
-		return get_folder(g, ino, path, into, name, &i);
+		return get_folder(g, ino, into, name, &i);
 	case LINUX_S_IFLNK:
-		return get_symlink(g, ino, path, into, name);
+		return get_symlink(g, ino, into, name);
 	case LINUX_S_IFBLK:
 	case LINUX_S_IFCHR:
-		return skip(g, path, "a device");
+		return skip(g, "a device");
 	case LINUX_S_IFIFO:
-		return skip(g, path, "a fifo");
+		return skip(g, "a fifo");
 	case LINUX_S_IFSOCK:
-		return skip(g, path, "a socket");
+		return skip(g, "a socket");
 	default:
-		return damage(g, path, "neither file nor folder");
+		return damage(g, "neither file nor folder");
 	}
 }
 
 /* Keeps the path below the top. */
-static int get_node(
-	struct get *g, ext2_ino_t ino, const char *path, int into, const char *name)
+static int get_node(struct get *g, ext2_ino_t ino, int into, const char *name)
 {
 	size_t before = g->here.size;
 	int rc;
 
 	if (name)
 		buffer_printf(&g->here, "%s%s", before ? "/" : "", name);
-	rc = get_kind(g, ino, path, into, name);
+	rc = get_kind(g, ino, into, name);
 	g->here.size = before;
 	g->here.bytes[before] = '\0';
 	return rc;
@@ -338,7 +364,9 @@ int get_inode(struct get *g, ext2_ino_t ino, const char *path, const char *name)
 	free(g->folders_seen);
 	g->folders_seen = memory_alloc(s->s_inodes_count / 8 + 1);
 	g->bytes_left = ext2fs_blocks_count(s) * g->x->fs->blocksize;
-	return get_node(g, ino, path, g->top, name);
+	g->path.size = 0;
+	buffer_add_text(&g->path, path);
+	return get_node(g, ino, g->top, name);
 }
 
 void get_begin(struct get *g)
@@ -353,6 +381,7 @@ void get_end(struct get *g)
 {
 	get_links_clear(&g->links_known);
 	buffer_clear(&g->here);
+	buffer_clear(&g->path);
 	free(g->chunk);
 	free(g->folders_seen);
 }

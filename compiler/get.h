@@ -19,14 +19,16 @@ struct get {
 	void *context;
 	struct diag *d;
 	uint64_t files, folders, links, bytes; /* what came out */
-	int damaged; /* something did not come out, for it cannot be what it says */
+	int damaged;	   /* something did not come out, for it cannot be what it says */
+	const char *limit; /* or for it is too much for this program or the host: why */
 	/* get.c's own */
 	char *chunk;
 	unsigned char *folders_seen; /* a bit an inode */
 	uint64_t bytes_left;	     /* the disk cannot hold more than its size */
 	unsigned depth;
 	int nameless;	    /* the host knows files without a name */
-	struct buffer here; /* the path below `top` of what is coming out */
+	struct buffer path; /* of what is coming out, in the disk */
+	struct buffer here; /* and below `top` */
 	struct get_links links_known;
 };
 

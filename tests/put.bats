@@ -594,6 +594,51 @@ END
 	assert_line "wuc: left out: /a/b/loop/b: a folder that is in two places"
 }
 
+# chain COUNT: commands of debugfs that make so many folders, each in the one before.
+chain() {
+	local n
+	for ((n = 0; n < $1; n++)); do printf 'mkdir d\ncd d\n'; done
+}
+
+@test "get takes out what image makes: deep folders, huge files" {
+	local path n
+	for ((n = 0; n < 1200; n++)); do path+=d/; done
+	mkdir -p "deep/$path"
+	echo end >"deep/${path}file"
+	truncate -s 5T deep/huge || skip "lacks a file system for files of 5 TiB"
+	"$WUC" image -q deep -o deep.img
+	run "$WUC" get deep.img / out
+	assert_success
+	assert_output "out: 2 files, 5.0 TiB"
+	assert_equal "$(cat "out/${path}file")" end
+	assert_equal "$(stat -c %s out/huge)" 5497558138880
+}
+
+@test "get: what is over a limit is no damage" {
+	mkfs fs.img 16M -t ext2 -b 1024 -N 8000
+	{
+		chain 4010
+		printf 'cd /\nmkdir e\nwrite src/one e/one\n'
+	} | debugfs -w -f - fs.img >/dev/null 2>&1
+	run "$WUC" get fs.img / out
+	assert_failure 1
+	assert_line --index 0 --regexp '^wuc: left out: (/d)*: more than 4000 folders deep$'
+	assert_line --index 1 "wuc: fs.img: not all came out, for a limit: more than 4000 folders deep"
+	assert_equal "${#lines[@]}" 2
+	cmp src/one out/e/one
+	assert_equal "$(find out/d -type d | wc -l)" 3999
+	run bash -c 'ulimit -n 100; "$WUC" get fs.img / few'
+	assert_failure 1
+	assert_line --index 1 "wuc: fs.img: not all came out, for a limit: Too many open files"
+	cmp src/one few/e/one
+	# A size that no ext4 has is damage.
+	debugfs -w -R 'sif e/one size 0x7ffffffffffff000' fs.img >/dev/null 2>&1
+	run "$WUC" get fs.img e big
+	assert_failure 1
+	assert_output "wuc: left out: e/one: it says that it is larger than files can be
+wuc: fs.img: is damaged: not all came out"
+}
+
 @test "names in a hostile image lead nowhere" {
 	local bad
 	for bad in ../evil.. aaa/evil.. ..//////// $'evil\e[2J\n..'; do
