@@ -236,10 +236,10 @@ static int list_folder(struct diskimage *m, const struct ls_arguments *a, ext2_i
 {
 	struct ext2disk_entry *list;
 	size_t count;
-	int rc = 0;
+	int listed = ext2disk_list(&m->disk, ino, a->path, &m->arena, &list, &count, d);
+	int rc = listed == 0 ? 0 : -1;
 
-	if (ext2disk_list(&m->disk, ino, a->path, &m->arena, &list, &count, d) < 0)
-		return -1;
+	/* What is damaged hides no more than itself. */
 	for (size_t i = 0; i < count; i++)
 		if (show(m, list[i].ino, list[i].name, array, d) < 0)
 			rc = -1;
@@ -281,7 +281,7 @@ int command_ls(int argc, char **argv, struct diag *d)
 	if (rc == 0)
 		rc = list(&m, &a, array, d);
 	if (array) {
-		if (rc == 0) {
+		if (rc == 0 || json_array_size(array) > 0) {
 			/* Names drive no terminal. */
 			json_dumpf(array, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 			putchar('\n');

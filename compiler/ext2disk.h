@@ -53,8 +53,11 @@ struct ext2disk_entry {
 	ext2_ino_t ino;
 };
 
-/* A folder's entries, sorted by bytes, in the arena. Names that are none are an error.
- */
+#define EXT2DISK_ENTRIES_MAX 10000000
+
+/* A folder's entries, sorted by bytes, in the arena. Where some are not in the list, for
+ * they come after a damaged block or their names are none, -1 with messages; 1 with one
+ * where it is only full. */
 int ext2disk_list(struct ext2disk *x, ext2_ino_t folder, const char *path,
 	struct arena *a, struct ext2disk_entry **list, size_t *count, struct diag *d);
 

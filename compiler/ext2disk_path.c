@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "ext2disk.h"
 
 #define LINKS_MAX 40
-#define ENTRIES_MAX 10000000 /* of one folder */
 
 int ext2disk_lookup(struct ext2disk *x, ext2_ino_t folder, const char *name,
 	const char *path, ext2_ino_t *ino, struct diag *d)
@@ -158,8 +158,16 @@ struct listing {
 	struct arena *arena;
 	struct ext2disk_entry *list;
 	size_t count, room;
-	const char *problem;
+	size_t bad_count;
+	struct buffer bad; /* the first name that is none */
+	int full;
 };
+
+static void note_bad_name(struct listing *l, const char *name, size_t length)
+{
+	if (l->bad_count++ == 0)
+		text_add_visible(&l->bad, name, length);
+}
 
 static int add_entry(ext2_ino_t dir, int kind, struct ext2_dir_entry *e, int offset,
 	int block_bytes, char *block, void *context)
@@ -169,16 +177,18 @@ static int add_entry(ext2_ino_t dir, int kind, struct ext2_dir_entry *e, int off
 	char *name;
 
 	(void)dir, (void)kind, (void)offset, (void)block_bytes, (void)block;
+	if (l->count + l->bad_count >= EXT2DISK_ENTRIES_MAX) {
+		l->full = 1;
+		return DIRENT_ABORT;
+	}
 	name = arena_memdup(l->arena, e->name, length);
 	/* Wherever they stand: folders within inodes have them in odd places. */
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return 0;
-	if (length == 0 || strlen(name) != length || strchr(name, '/'))
-		l->problem = "the folder has an entry whose name is none";
-	else if (l->count >= ENTRIES_MAX)
-		l->problem = "the folder has too many entries";
-	if (l->problem)
-		return DIRENT_ABORT;
+	if (length == 0 || strlen(name) != length || strchr(name, '/')) {
+		note_bad_name(l, e->name, length);
+		return 0;
+	}
 	if (l->count == l->room) {
 		l->room = l->room * 2 + 16;
 		l->list = memory_resize(l->list, l->room * sizeof(*l->list));
@@ -194,18 +204,36 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(one->name, other->name);
 }
 
+/* What is not in the list. */
+static int tell_missing(const struct ext2disk *x, const struct listing *l,
+	const char *path, errcode_t failure, struct diag *d)
+{
+	if (l->bad_count == 1)
+		diag_fail(d, "%s: %s: an entry whose name is none: \"%s\"", x->name, path,
+			l->bad.bytes);
+	else if (l->bad_count)
+		diag_fail(d,
+			"%s: %s: %zu entries whose names are none, the first: \"%s\"",
+			x->name, path, l->bad_count, l->bad.bytes);
+	if (failure)
+		ext2disk_fail(x, path, failure, d);
+	if (l->full)
+		diag_fail(d, "%s: %s: more than %d entries", x->name, path,
+			EXT2DISK_ENTRIES_MAX);
+	return l->bad_count || failure ? -1 : l->full;
+}
+
 int ext2disk_list(struct ext2disk *x, ext2_ino_t folder, const char *path,
 	struct arena *a, struct ext2disk_entry **list, size_t *count, struct diag *d)
 {
 	struct listing l = {.arena = a};
-	errcode_t rc = ext2fs_dir_iterate2(x->fs, folder, 0, NULL, add_entry, &l);
+	errcode_t failure;
+	int rc;
 
-	*count = 0;
-	if (rc || l.problem) {
-		free(l.list);
-		return l.problem ? diag_fail(d, "%s: %s: %s", x->name, path, l.problem)
-				 : ext2disk_fail(x, path, rc, d);
-	}
+	buffer_add(&l.bad, "", 0);
+	failure = ext2fs_dir_iterate2(x->fs, folder, 0, NULL, add_entry, &l);
+	rc = tell_missing(x, &l, path, failure, d);
+	buffer_clear(&l.bad);
 	if (l.count)
 		qsort(l.list, l.count, sizeof(*l.list), compare_entries);
 	*list = arena_alloc(a, (l.count + 1) * sizeof(*l.list));
@@ -213,5 +241,5 @@ int ext2disk_list(struct ext2disk *x, ext2_ino_t folder, const char *path,
 		memcpy(*list, l.list, l.count * sizeof(*l.list));
 	*count = l.count;
 	free(l.list);
-	return 0;
+	return rc;
 }

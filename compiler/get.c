@@ -243,14 +243,15 @@ static int get_symlink(struct get *g, ext2_ino_t ino, int into, const char *name
 
 static int get_node(struct get *g, ext2_ino_t ino, int into, const char *name);
 
-static int get_entry(struct get *g, const struct ext2disk_entry *e, int into)
+static int get_entry(struct get *g, const struct ext2disk_entry *e, int into, int again)
 {
 	size_t before = g->path.size;
 	int rc;
 
 	buffer_printf(&g->path, "%s%s",
 		before && g->path.bytes[before - 1] == '/' ? "" : "/", e->name);
-	rc = get_node(g, e->ino, into, e->name);
+	rc = again ? damage(g, "its name is there twice")
+		   : get_node(g, e->ino, into, e->name);
 	g->path.size = before;
 	g->path.bytes[before] = '\0';
 	return rc;
@@ -262,15 +263,22 @@ static int get_entries(struct get *g, ext2_ino_t ino, int into)
 	struct ext2disk_entry *list;
 	struct diag d = {0};
 	size_t count;
-	int rc = 0, root = ino == EXT2_ROOT_INO;
+	int root = ino == EXT2_ROOT_INO;
+	int rc = ext2disk_list(g->x, ino, g->path.bytes, &a, &list, &count, &d);
 
-	if (ext2disk_list(g->x, ino, g->path.bytes, &a, &list, &count, &d) < 0)
-		rc = note_damage(g, &d);
+	if (rc > 0)
+		limit(g, "a folder with more than ten million entries");
+	else
+		note_damage(g, &d);
+	diag_clear(&d);
+	rc = 0;
 	for (size_t i = 0; i < count && rc == 0; i++) {
+		int again = i > 0 && strcmp(list[i].name, list[i - 1].name) == 0;
+
 		/* e2fsck's folder. */
 		if (root && strcmp(list[i].name, "lost+found") == 0)
 			continue;
-		rc = get_entry(g, &list[i], into);
+		rc = get_entry(g, &list[i], into, again);
 	}
 	arena_clear(&a);
 	return rc;

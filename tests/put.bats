@@ -639,6 +639,64 @@ chain() {
 wuc: fs.img: is damaged: not all came out"
 }
 
+@test "a bad entry of a folder hides no other" {
+	local bad
+	mkdir -p d/keep/below
+	touch d/AAAA d/good d/zz
+	echo x >d/keep/file
+	mkfs fs.img 4M -t ext2 -b 1024
+	"$WUC" put -q --epoch 0 fs.img d /
+	cp fs.img old.img
+	for bad in ../x $'\e[J/' $'\n/\xff/' $'x\x9b/y'; do
+		cp old.img fs.img
+		BAD=$bad perl -0777 -pi -e 's/AAAA/$ENV{BAD}/' fs.img
+		rm -rf out
+		run "$WUC" get fs.img /d out
+		assert_failure 1
+		refute_output --partial $'\e'
+		assert_line --index 0 --partial "wuc: left out: /d: an entry whose name is none: \""
+		assert_line --index 1 "wuc: fs.img: is damaged: not all came out"
+		assert_equal "$(find out | sort | xargs)" "out out/good out/keep out/keep/below out/keep/file out/zz"
+		run "$WUC" ls fs.img /d
+		assert_failure 1
+		assert_equal "${#lines[@]}" 4
+		assert_line --partial "wuc: fs.img: /d: an entry whose name is none: \""
+		assert_line --regexp "1970-01-01 00:00:00 good$"
+		assert_line --regexp "1970-01-01 00:00:00 zz$"
+		run bash -c '"$WUC" ls --json fs.img /d 2>/dev/null'
+		assert_failure 1
+		assert_equal "$(jq -r '.[].name' <<<"$output" | xargs)" "good keep zz"
+	done
+	BAD=../x perl -0777 -pi -e 's|x\x9b/y|../x|; s/good/a\/\0b/' fs.img
+	run "$WUC" ls fs.img d
+	assert_line "wuc: fs.img: d: 2 entries whose names are none, the first: \"../x\""
+	# Names that are there twice.
+	cp old.img fs.img
+	perl -0777 -pi -e 's/AAAA/good/' fs.img
+	rm -r out
+	run "$WUC" get fs.img /d out
+	assert_failure 1
+	assert_line --index 0 "wuc: left out: /d/good: its name is there twice"
+	assert_equal "$(find out | sort | xargs)" "out out/good out/keep out/keep/below out/keep/file out/zz"
+}
+
+@test "a damaged block of a folder hides none before it" {
+	local block
+	mkdir many
+	touch many/{1000..1199}
+	mkfs fs.img 4M -t ext2 -b 1024 -O ^dir_index
+	"$WUC" put -q fs.img many /
+	block=$(debugfs -R 'blocks /many' fs.img 2>/dev/null | awk '{print $2}')
+	printf '\377\377\377\377\377\377' | dd of=fs.img bs=1024 seek="$block" conv=notrunc status=none
+	run "$WUC" get fs.img /many out
+	assert_failure 1
+	assert_line --index 0 "wuc: left out: /many: EXT2 directory corrupted"
+	[ "$(find out -type f | wc -l)" -gt 50 ]
+	run "$WUC" ls fs.img /many
+	assert_failure 1
+	[ "${#lines[@]}" -gt 50 ]
+}
+
 @test "names in a hostile image lead nowhere" {
 	local bad
 	for bad in ../evil.. aaa/evil.. ..//////// $'evil\e[2J\n..'; do
