@@ -155,7 +155,8 @@ COMPILER_SOURCES := \
 	compiler/tree_reach.c \
 	compiler/unit.c \
 	compiler/unit_disk.c \
-	compiler/unit_make.c
+	compiler/unit_make.c \
+	compiler/witness.c
 
 # What compiler/embed.c carries inside the binary.
 EMBEDDED := \
@@ -381,6 +382,7 @@ COMPILER_TESTS := \
 	test_package \
 	test_params \
 	test_quantity \
+	test_root \
 	test_scan \
 	test_stream \
 	test_tree

@@ -312,6 +312,32 @@ static int build_new(struct build *b, struct base *base)
 	return rc;
 }
 
+static int add_initrd_files(struct build *b)
+{
+	tree_init(&b->tree, b->chain->boot.epoch);
+	b->tree.replaces = b->chain->count > 1;
+	for (size_t i = 0; i < b->chain->count; i++)
+		if (chain_uses_initrd(b->chain, i) &&
+			initrd_add_files(
+				&b->tree, b->chain->plans[i], b->options, b->diag) < 0)
+			return -1;
+	if (initrd_add_agent(&b->tree, &b->agent, top(b), b->diag) < 0)
+		return -1;
+	tree_finish(&b->tree);
+	return stream_files(&b->tree, &(struct stream_options){0}, NULL, b->diag);
+}
+
+/* What was waited for may have taken long: files are digested again. */
+static int look_again(struct build *b)
+{
+	tree_clear(&b->tree);
+	if (add_initrd_files(b) < 0 ||
+		(chain_has_root(b->chain) && root_look_again(&b->root, b->diag) < 0))
+		return -1;
+	compute_key(b, b->key);
+	return 0;
+}
+
 static int is_incomplete(const struct build *b)
 {
 	for (size_t i = 0; i < b->chain->count; i++)
@@ -334,6 +360,8 @@ static int find_or_build(struct build *b, struct base *base)
 	if (store_lock(&b->store, 0) == 1) {
 		supply_say(b->options, 0, "waiting for another build to finish");
 		store_lock(&b->store, 1);
+		if (look_again(b) < 0)
+			return -1;
 	}
 	found = find_base(b, base);
 	if (found != 0)
@@ -378,22 +406,9 @@ int base_check(const struct chain *c, const struct base_options *o, struct diag 
 	return rc;
 }
 
-static int add_initrd_files(struct build *b)
-{
-	for (size_t i = 0; i < b->chain->count; i++)
-		if (chain_uses_initrd(b->chain, i) &&
-			initrd_add_files(
-				&b->tree, b->chain->plans[i], b->options, b->diag) < 0)
-			return -1;
-	return initrd_add_agent(&b->tree, &b->agent, top(b), b->diag);
-}
-
 static int prepare(struct build *b)
 {
-	if (agent_read(&b->agent, b->diag) < 0 || add_initrd_files(b) < 0)
-		return -1;
-	tree_finish(&b->tree);
-	if (stream_files(&b->tree, &(struct stream_options){0}, NULL, b->diag) < 0 ||
+	if (agent_read(&b->agent, b->diag) < 0 || add_initrd_files(b) < 0 ||
 		open_supplies(b) < 0)
 		return -1;
 	if (chain_has_root(b->chain) && root_open(&b->root, b->chain, b->supplies,
@@ -426,7 +441,8 @@ static void list_inputs(struct build *b, struct base *base)
 int base_build(const struct chain *c, const struct base_options *o, struct base *base,
 	struct arena *a, struct diag *d)
 {
-	struct build b = {.chain = c, .options = o, .arena = a, .diag = d};
+	struct build b = {
+		.chain = c, .options = o, .tree = {.spool = -1}, .arena = a, .diag = d};
 	int rc;
 
 	*base = (struct base){0};
@@ -434,8 +450,6 @@ int base_build(const struct chain *c, const struct base_options *o, struct base 
 		return diskbase_build(c, o, base, a, d);
 	if (store_open(&b.store, d) < 0)
 		return -1;
-	tree_init(&b.tree, c->boot.epoch);
-	b.tree.replaces = c->count > 1;
 	rc = prepare(&b);
 	if (rc == 0)
 		rc = find_or_build(&b, base);

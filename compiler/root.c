@@ -53,6 +53,7 @@ static int set_scan_options(struct root *r, const struct base_plan *plan,
 		.allowed = r->options->allowed,
 		.allowed_count = r->options->allowed_count,
 		.keep_special_modes = 1,
+		.witness = &r->seen,
 	};
 	return o->folder ? 0 : -1;
 }
@@ -109,27 +110,43 @@ static int describe_content(
 }
 
 /* The folders and archives, described, in the arena. */
-static int describe_contents(struct root *r, struct items *items, struct diag *d)
+static int describe_contents(struct root *r, struct diag *d)
 {
 	const struct items *given = &lowest(r)->contents;
 	struct item *list = arena_alloc(r->arena, (given->count + 1) * sizeof(*list));
 
-	*items = (struct items){.list = list, .count = given->count};
+	r->contents = (struct items){.list = list, .count = given->count};
 	for (size_t i = 0; i < given->count; i++)
 		if (describe_content(r, &given->list[i], &list[i], d) < 0)
 			return -1;
 	return 0;
 }
 
+static int fail_changed(const struct place *place, const char *what, struct diag *d)
+{
+	return place_fail(d, place, "%s: changed while the base was built", what);
+}
+
 /* Archives count by their own digests: nothing has to be unpacked to know the key. */
 static int note_archive(struct root *r, const struct item *item, struct diag *d)
 {
 	const char *path = resolve(r, lowest(r), item, "an archive", d);
+	CLEANUP(file_close)
+	int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
 	char sha256[DIGEST_HEX];
-	uint64_t size;
+	struct stat st;
 
-	if (!path || digest_of_file(AT_FDCWD, path, sha256, &size, d) < 0)
+	if (!path)
 		return -1;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return diag_fail_errno(d, "%s", path);
+	if (r->seen.sealed)
+		return witness_saw(&r->seen, &st)
+			       ? 0
+			       : fail_changed(&item->place, item->source, d);
+	if (digest_of_fd(fd, path, sha256, NULL, d) < 0)
+		return -1;
+	witness_add(&r->seen, &st);
 	buffer_printf(&r->sources, "archive %s mode %d keep %u strip %u to %s\n", sha256,
 		item->mode, item->keep, item->strip, item->dest);
 	add_input(r, path);
@@ -138,17 +155,17 @@ static int note_archive(struct root *r, const struct item *item, struct diag *d)
 
 static int note_contents(struct root *r, struct tree *listed, struct diag *d)
 {
-	struct items items, folder = {.count = 1};
+	const struct items *items = &r->contents;
 
-	if (describe_contents(r, &items, d) < 0)
-		return -1;
-	for (size_t i = 0; i < items.count; i++) {
-		folder.list = &items.list[i];
-		if (items.list[i].kind == ITEM_ARCHIVE
-				? note_archive(r, &items.list[i], d) < 0
+	for (size_t i = 0; i < items->count; i++) {
+		const struct items folder = {.list = &items->list[i], .count = 1};
+
+		if (folder.list->kind == ITEM_ARCHIVE
+				? note_archive(r, folder.list, d) < 0
 				: scan(r, listed, lowest(r), &folder, d) < 0)
 			return -1;
-		buffer_printf(&r->sources, "then\n");
+		if (!r->seen.sealed)
+			buffer_printf(&r->sources, "then\n");
 	}
 	return 0;
 }
@@ -177,6 +194,8 @@ static int list_files(struct root *r, struct tree *listed, struct diag *d)
 	tree_init(listed, r->chain->boot.epoch);
 	listed->replaces = 1;
 	if (lowest(r)->root == ROOT_ITEMS)
+		rc = describe_contents(r, d);
+	if (rc == 0 && lowest(r)->root == ROOT_ITEMS)
 		rc = note_contents(r, listed, d);
 	for (size_t i = r->chain->root; i < r->chain->count; i++)
 		if (scan(r, listed, plan_at(r, i), &plan_at(r, i)->files, d) < 0)
@@ -195,8 +214,11 @@ static int note_files(struct root *r, struct diag *d)
 	rc = list_files(r, &listed, d);
 	if (rc == 0)
 		rc = digest_files(&listed, r->chain->boot.recipe_path, &started, d);
-	if (rc == 0)
+	if (rc == 0) {
 		tree_list_text(&listed, &r->sources);
+		witness_add_tree(&r->seen, &listed);
+		witness_seal(&r->seen);
+	}
 	for (size_t i = 0; i < listed.input_count; i++)
 		add_input(r, listed.inputs[i]);
 	tree_clear(&listed);
@@ -296,7 +318,17 @@ int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	else if (lowest(r)->root == ROOT_IMAGE)
 		rc = oci_fetch_is_meant(lowest(r)->image) ? note_registry(r, d)
 							  : note_image(r, d);
+	r->pinned_size = r->sources.size;
+	r->pinned_inputs = r->input_count;
 	return rc == 0 ? note_files(r, d) : -1;
+}
+
+int root_look_again(struct root *r, struct diag *d)
+{
+	r->sources.size = r->pinned_size;
+	r->input_count = r->pinned_inputs;
+	witness_clear(&r->seen);
+	return note_files(r, d);
 }
 
 int root_check(const struct chain *c, const struct base_options *o, struct diag *d)
@@ -333,6 +365,7 @@ void root_close(struct root *r)
 	if (r->image.layers)
 		oci_close(&r->image);
 	buffer_clear(&r->sources);
+	witness_clear(&r->seen);
 }
 
 static int add_packages(struct root *r, struct tree *t, struct diag *d)
@@ -344,15 +377,6 @@ static int add_packages(struct root *r, struct tree *t, struct diag *d)
 		arena_printf(r->arena, "%s/%s", r->supplies[0].store->path, place);
 
 	return archive_add(t, "", path, place, &item, 1, d);
-}
-
-static int add_contents(struct root *r, struct tree *t, struct diag *d)
-{
-	struct items items;
-
-	if (describe_contents(r, &items, d) < 0)
-		return -1;
-	return scan(r, t, lowest(r), &items, d);
 }
 
 static int add_image(struct root *r, struct tree *t, struct diag *d)
@@ -372,7 +396,7 @@ static int fill(struct root *r, struct tree *t, struct diag *d)
 	else if (plan->root == ROOT_IMAGE)
 		rc = add_image(r, t, d);
 	else
-		rc = add_contents(r, t, d);
+		rc = scan(r, t, lowest(r), &r->contents, d);
 	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
 		rc = scan(r, t, plan_at(r, i), &plan_at(r, i)->files, d);
 	return rc;
@@ -449,6 +473,22 @@ static int write_image(struct root *r, struct tree *t, int dirfd, struct diag *d
 	return 0;
 }
 
+/* The key was made of what was listed: it must not lead to a disk of anything else. A
+ * change that was taken back shows in what was written, any other in a new list. */
+static int check_unchanged(struct root *r, struct tree *written, struct diag *d)
+{
+	struct tree listed;
+	int rc = witness_check_tree(&r->seen, written, d);
+
+	if (rc < 0)
+		return -1;
+	rc = list_files(r, &listed, d);
+	if (rc == 0 && !witness_is_shape(&r->seen, &listed))
+		rc = fail_changed(&lowest(r)->place, "its folders or files", d);
+	tree_clear(&listed);
+	return rc;
+}
+
 int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d)
 {
 	struct tree t;
@@ -467,6 +507,8 @@ int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d)
 			r->chain->boot.name);
 	if (rc == 0)
 		rc = write_image(r, &t, dirfd, d);
+	if (rc == 0)
+		rc = check_unchanged(r, &t, d);
 	tree_clear(&t);
 	return rc;
 }

@@ -13,6 +13,7 @@
 #include "oci.h"
 #include "supply.h"
 #include "tree.h"
+#include "witness.h"
 
 struct root {
 	const struct chain *chain;
@@ -22,7 +23,10 @@ struct root {
 	struct oci_image image;
 	char registry[DIGEST_HEX]; /* what the image is called there, or "" */
 	struct buffer sources;	   /* what decides the disk beside the layer, in words */
-	const char **inputs;	   /* host files among that */
+	size_t pinned_size, pinned_inputs; /* of what comes before files in both */
+	struct items contents; /* the plan's folders and archives, described */
+	struct witness seen;   /* those files */
+	const char **inputs;   /* host files among that */
 	size_t input_count;
 	struct arena *arena;
 };
@@ -32,6 +36,10 @@ struct root {
 int root_open(struct root *r, const struct chain *c, struct supply *supplies,
 	const struct base_options *o, struct arena *a, struct diag *d);
 void root_close(struct root *r);
+
+/* Digests folders, archives and files again: they may have changed while something was
+ * waited for. 0 or -1. */
+int root_look_again(struct root *r, struct diag *d);
 
 /* Looks at every file that the plans name, and at a local image; builds nothing. 0 or -1.
  */
@@ -45,7 +53,8 @@ int root_make_layers(struct root *r, struct diag *d);
 void root_add_key(const struct root *r, struct buffer *text);
 
 /* Writes dirfd/root.img, synced, and adds the lines to `guest` that tell the agent of the
- * disk (docs/guest.md: /etc/base). 0 or -1. */
+ * disk (docs/guest.md: /etc/base). Fails where the host's files are no longer those that
+ * were digested. 0 or -1. */
 int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d);
 
 #endif

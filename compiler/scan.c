@@ -2,10 +2,12 @@
 #include "scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "archive.h"
+#include "common/file.h"
 #include "host.h"
 #include "match.h"
 #include "place.h"
@@ -89,6 +91,39 @@ static int scan_path(struct host *h)
 	return host_add(h, host, source, h->item->dest);
 }
 
+static int fail_changed(struct host *h)
+{
+	return place_fail(h->diag, &h->item->place,
+		"%s: changed while the base was built", h->item->source);
+}
+
+/* The very file that was seen is read, whatever has its name meanwhile. */
+static int add_archive(struct host *h, const char *real)
+{
+	const struct item *item = h->item;
+	struct witness *w = h->options->witness;
+	CLEANUP(file_close)
+	int fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat before, after;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &before) < 0)
+		return place_fail(
+			h->diag, &item->place, "%s: %s", item->source, strerror(errno));
+	if (w && !w->sealed)
+		witness_add(w, &before);
+	else if (w && !witness_saw(w, &before))
+		return fail_changed(h);
+	rc = archive_add(h->tree,
+		resolve_join(&h->scratch, h->top, item->dest ? item->dest : ""),
+		w ? arena_printf(&h->scratch, "/proc/self/fd/%d", fd) : real,
+		item->source, item, h->options->keep_special_modes, h->diag);
+	if (rc == 0 && w && w->sealed &&
+		(fstat(fd, &after) < 0 || !witness_saw(w, &after)))
+		return fail_changed(h);
+	return rc;
+}
+
 static int scan_archive(struct host *h)
 {
 	const struct item *item = h->item;
@@ -106,9 +141,7 @@ static int scan_archive(struct host *h)
 			"expected an archive, found %s at %s", host_kind_name(st.st_mode),
 			item->source);
 	tree_add_input(h->tree, host);
-	return archive_add(h->tree,
-		resolve_join(&h->scratch, h->top, item->dest ? item->dest : ""), real,
-		item->source, item, h->options->keep_special_modes, h->diag);
+	return add_archive(h, real);
 }
 
 /* Adds the one node that an item of a made-up file names. */

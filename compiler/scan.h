@@ -7,13 +7,15 @@
 
 #include "plan.h"
 #include "tree.h"
+#include "witness.h"
 
 struct scan_options {
 	const char *folder;	    /* absolute: what relative paths start from */
 	const char *const *allowed; /* absolute: further folders that items may name */
 	size_t allowed_count;
-	int keep_special_modes; /* bases: set-id and sticky bits stay */
-	unsigned threads;	/* 0: as many as there are processors, at most 4 */
+	int keep_special_modes;	 /* bases: set-id and sticky bits stay */
+	unsigned threads;	 /* 0: as many as there are processors, at most 4 */
+	struct witness *witness; /* sees archives or, sealed, must have; NULL: none */
 };
 
 /* Adds the items below `top` ("app"). Every bad item adds its line to d; -1 if any was.

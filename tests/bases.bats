@@ -250,6 +250,30 @@ path_of() {
 	assert_equal "$(find "$STORE/tmp" -mindepth 1 | wc -l)" 0
 }
 
+@test "bases: what changed while a build waited for another is what is built" {
+	local image waited=0
+	"$WUC" base build -q mini
+	mkdir data
+	echo original >data/a
+	echo 'return root { "tree", name = "lower", files = { data = "data" } }' >lower.lua
+	exec 9<"$STORE/packages"
+	flock 9
+	"$WUC" base build ./lower.lua >said 2>&1 9<&- &
+	until grep -q "waiting for another build" said; do
+		[ $((waited++)) -lt 300 ] || fail "does not wait: $(cat said)"
+		sleep 0.1
+	done
+	echo changed >data/a
+	flock -u 9
+	wait $!
+	image=$(path_of ./lower.lua)/root.img
+	assert_equal "$(cat_from "$image" /data/a)" changed
+	echo original >data/a
+	"$WUC" base build -q ./lower.lua
+	image=$(path_of ./lower.lua)/root.img
+	assert_equal "$(cat_from "$image" /data/a)" original
+}
+
 @test "bases: a dry run makes nothing and asks nobody" {
 	WU_DEBIAN_MIRROR=http://127.0.0.1:9 run -0 "$WUC" build -n u.lua
 	assert_line --regexp "^units/u: 1 instance, [0-9]+ files to make"
