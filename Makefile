@@ -124,6 +124,7 @@ COMPILER_SOURCES := \
 	compiler/oci_layout.c \
 	compiler/oci_stream.c \
 	compiler/outfile.c \
+	compiler/overlay.c \
 	compiler/package.c \
 	compiler/params.c \
 	compiler/partitions.c \

@@ -9,6 +9,7 @@
 #include "archive_keep.h"
 #include "archive_spool.h"
 #include "oci_stream.h"
+#include "overlay.h"
 #include "place.h"
 
 #define WHITEOUT ".wh."
@@ -140,31 +141,10 @@ static struct node *place_node(struct layering *l, struct node *folder, const ch
 }
 
 /* Labels are the unpacking system's own. */
-static int is_left_out(const struct xattr *x)
+static int is_left_out(const char *xattr)
 {
-	return strcmp(x->name, "security.selinux") == 0 ||
-	       strcmp(x->name, "system.nfs4_acl") == 0;
-}
-
-static void leave_out_labels(struct layering *l, struct node *n)
-{
-	struct arena *a = &l->tree->arena;
-	struct xattr *list;
-	struct xattrs *kept;
-	size_t count = 0, found = n->xattrs ? n->xattrs->count : 0;
-
-	for (size_t i = 0; i < found; i++)
-		count += !is_left_out(&n->xattrs->list[i]);
-	if (count == found)
-		return;
-	kept = arena_alloc(a, sizeof(*kept));
-	list = arena_alloc(a, (count + 1) * sizeof(*list));
-	for (size_t i = 0; i < found; i++) {
-		if (!is_left_out(&n->xattrs->list[i]))
-			list[kept->count++] = n->xattrs->list[i];
-	}
-	kept->list = list;
-	n->xattrs = kept->count ? kept : NULL;
+	return strcmp(xattr, "security.selinux") == 0 ||
+	       strcmp(xattr, "system.nfs4_acl") == 0 || overlay_owns(xattr);
 }
 
 static int keep(
@@ -174,7 +154,7 @@ static int keep(
 
 	n->xattrs = NULL;
 	why = archive_keep_rest(l->tree, n, l->item, e);
-	leave_out_labels(l, n);
+	tree_drop_xattrs(l->tree, n, is_left_out);
 	return why ? fail(l, member, why) : 0;
 }
 

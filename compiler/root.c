@@ -16,6 +16,7 @@
 #include "host.h"
 #include "known.h"
 #include "oci_fetch.h"
+#include "overlay.h"
 #include "place.h"
 #include "runtime/unit.h"
 #include "scan.h"
@@ -489,6 +490,20 @@ static int check_unchanged(struct root *r, struct tree *written, struct diag *d)
 	return rc;
 }
 
+/* What the guest, whose root has an overlay on top, cannot see as it is. */
+static void settle_overlay(struct root *r, struct tree *t)
+{
+	const char *first;
+	size_t count = overlay_find_whiteouts(t, &first, r->arena);
+
+	overlay_strip(t);
+	if (count > 0)
+		supply_say(r->options, 1,
+			"base %s: /%s is a device 0:0%s, which the guest's overlay takes "
+			"for a deleted file: it will not be seen",
+			r->chain->boot.name, first, count > 1 ? ", as are others" : "");
+}
+
 int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d)
 {
 	struct tree t;
@@ -499,6 +514,8 @@ int root_write(struct root *r, int dirfd, struct buffer *guest, struct diag *d)
 	t.notes_inputs = 0;
 	rc = fill(r, &t, d);
 	tree_finish(&t);
+	if (rc == 0)
+		settle_overlay(r, &t);
 	if (rc == 0)
 		rc = tell_agent(r, &t, guest, d);
 	if (rc == 0 && !tree_find(&t, "bin/sh") && !tree_find(&t, "usr/bin/sh"))

@@ -467,6 +467,25 @@ void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode
 	fill(n, type, mode, NULL);
 }
 
+void tree_drop_xattrs(struct tree *t, struct node *n, int (*is_dropped)(const char *name))
+{
+	size_t count = 0, found = n->xattrs ? n->xattrs->count : 0;
+	struct xattr *list;
+	struct xattrs *kept;
+
+	for (size_t i = 0; i < found; i++)
+		count += !is_dropped(n->xattrs->list[i].name);
+	if (count == found)
+		return;
+	kept = arena_alloc(&t->arena, sizeof(*kept));
+	list = arena_alloc(&t->arena, (count + 1) * sizeof(*list));
+	*kept = (struct xattrs){.list = list};
+	for (size_t i = 0; i < found; i++)
+		if (!is_dropped(n->xattrs->list[i].name))
+			list[kept->count++] = n->xattrs->list[i];
+	n->xattrs = count ? kept : NULL;
+}
+
 void tree_add_input(struct tree *t, const char *path)
 {
 	if (!t->notes_inputs)

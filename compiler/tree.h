@@ -170,6 +170,9 @@ int tree_open_spool(struct tree *t, struct diag *d);
  * words give it, links not resolved. Files, archives, and folders whose entries decide.
  */
 void tree_add_input(struct tree *t, const char *path);
+/* Takes from a node the attributes of which is_dropped() says so. */
+void tree_drop_xattrs(
+	struct tree *t, struct node *n, int (*is_dropped)(const char *name));
 /* Sorts all folders and the inputs. Emitters take finished trees only. */
 void tree_finish(struct tree *t);
 /* "app/bin/tool", in the arena of the caller's choice. */

@@ -324,6 +324,39 @@ path_of() {
 	assert_output --partial "./bad.lua:1: packages: unknown name"
 }
 
+@test "bases: what would speak to the guest's own overlay" {
+	command -v python3 >/dev/null || skip "lacks python3"
+	python3 - <<-'EOF'
+		import io, tarfile
+		def member(tar, name, kind, data=b"", **attributes):
+		    t = tarfile.TarInfo(name)
+		    t.type, t.size = kind, len(data)
+		    t.pax_headers = {"SCHILY.xattr." + k: v for k, v in attributes.items()}
+		    tar.addfile(t, io.BytesIO(data))
+		own = {"trusted.overlay.metacopy": "x", "trusted.mine": "y"}
+		with tarfile.open("marks.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+		    member(tar, "marked", tarfile.REGTYPE, b"contents\n", **own)
+		    member(tar, "folder", tarfile.DIRTYPE, **{"trusted.overlay.opaque": "y"})
+		    member(tar, "nought", tarfile.CHRTYPE)
+	EOF
+	echo 'return root { "tree", "marks.tar", name = "marks" }' >marks.lua
+	run -0 --separate-stderr "$WUC" base build -q ./marks.lua
+	assert_equal "$stderr" "wuc: warning: base marks: /nought is a device 0:0, which the \
+guest's overlay takes for a deleted file: it will not be seen"
+	local image
+	image=$(path_of ./marks.lua)/root.img
+	run -0 debugfs -R 'ea_list /marked' "$image"
+	assert_output --partial "trusted.mine (1) = "
+	refute_output --partial "trusted.overlay"
+	run -0 debugfs -R 'ea_list /folder' "$image"
+	refute_output --partial "trusted.overlay"
+	assert_equal "$(cat_from "$image" /marked)" contents
+	# A disk of its own, under no overlay, keeps them.
+	"$WUC" image -q marks.tar -o marks.img
+	run -0 debugfs -R 'ea_list /marked' marks.img
+	assert_output --partial "trusted.overlay.metacopy (1) = "
+}
+
 @test "bases: a unit without a command needs a base that brings one" {
 	echo 'return unit { base = "./upper.lua" }' >none.lua
 	run -1 "$WUC" build -q none.lua

@@ -45,6 +45,7 @@ static void put_member(struct archive *a, const struct member *m)
 		archive_entry_xattr_add_entry(e, "security.selinux", "1", 1);
 		archive_entry_xattr_add_entry(e, "security.capability", "2", 1);
 		archive_entry_xattr_add_entry(e, "user.a", "3", 1);
+		archive_entry_xattr_add_entry(e, "trusted.overlay.metacopy", "4", 1);
 		archive_entry_set_uid(e, 100000);
 		archive_entry_set_gid(e, 7);
 		archive_entry_set_mtime(e, 1500000000, 25);
