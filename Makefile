@@ -40,6 +40,8 @@ COMPILER_SOURCES := \
 	compiler/account.c \
 	compiler/archive.c \
 	compiler/archive_acl.c \
+	compiler/archive_filters.c \
+	compiler/archive_input.c \
 	compiler/archive_keep.c \
 	compiler/archive_spool.c \
 	compiler/arguments.c \

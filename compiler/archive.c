@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "archive_input.h"
 #include "archive_keep.h"
 #include "archive_spool.h"
 #include "common/file.h"
 #include "place.h"
 
-#define READ_BYTES (256 * 1024)
 #define EMPTY_MAX_BYTES 10240 /* what tar writes where there is nothing to keep */
 #define MAJOR_MAX 0xfff	      /* Linux's device numbers have 32 bits */
 #define MINOR_MAX 0xfffff
@@ -27,10 +26,9 @@ struct import {
 	const struct item *item;
 	int keep_special_modes;
 	uint64_t limit; /* contents of larger files are left out */
-	struct archive *archive;
-	gzFile gzip; /* what the archive is read through if it is gzip, else NULL */
-	char *chunk;
-	int has_no_place; /* contents cannot be kept on this host */
+	struct archive_input input;
+	struct archive *archive; /* its members */
+	int has_no_place;	 /* contents cannot be kept on this host */
 	struct arena scratch;
 	struct diag *diag;
 };
@@ -45,84 +43,15 @@ static int fail(struct import *m, const char *member, const char *what)
 
 static int fail_archive(struct import *m, const char *member)
 {
-	const char *text = archive_error_string(m->archive);
-
-	return fail(m, member, text ? text : "damaged archive");
-}
-
-/* libarchive does not look at gzip's checksum; zlib does. */
-static la_ssize_t read_gzip(struct archive *a, void *context, const void **bytes)
-{
-	struct import *m = context;
-	int n = gzread(m->gzip, m->chunk, READ_BYTES), code;
-	const char *text;
-
-	*bytes = m->chunk;
-	if (n >= 0) {
-		text = gzerror(m->gzip, &code);
-		if (n > 0 || code == Z_OK || code == Z_STREAM_END)
-			return n;
-	}
-	text = gzerror(m->gzip, &code);
-	/* zlib names the file by its descriptor: "<fd:4>: …". */
-	if (strncmp(text, "<fd:", 4) == 0 && strstr(text, ">: "))
-		text = strstr(text, ">: ") + 3;
-	archive_set_error(
-		a, EIO, "%s", code == Z_BUF_ERROR ? "the gzip data end too early" : text);
-	return -1;
-}
-
-static int starts_with(int fd, const char magic[2])
-{
-	char found[2];
-
-	return pread(fd, found, 2, 0) == 2 && memcmp(found, magic, 2) == 0;
-}
-
-/* Only what needs no helper programs: libarchive would start them for other filters. */
-static int support_filters(struct archive *a)
-{
-	int rc = archive_read_support_filter_bzip2(a);
-
-	if (rc == ARCHIVE_OK)
-		rc = archive_read_support_filter_xz(a);
-	return rc == ARCHIVE_OK ? archive_read_support_filter_zstd(a) : rc;
-}
-
-static struct archive *make_reader(void)
-{
-	struct archive *a = archive_read_new();
-
-	if (a && archive_read_support_format_tar(a) == ARCHIVE_OK &&
-		archive_read_support_format_zip_seekable(a) == ARCHIVE_OK &&
-		support_filters(a) == ARCHIVE_OK)
-		return a;
-	archive_read_free(a);
-	return NULL;
+	return fail(m, member, archive_input_error(&m->input));
 }
 
 static int open_archive(struct import *m, int fd)
 {
-	int rc;
-
-	m->archive = make_reader();
-	if (!m->archive)
-		return fail(m, NULL, "libarchive lacks a format that is needed");
-	if (!starts_with(fd, "\x1f\x8b")) {
-		rc = archive_read_open_fd(m->archive, fd, READ_BYTES);
-	} else {
-		int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-		m->gzip = copy < 0 ? NULL : gzdopen(copy, "rb");
-		if (!m->gzip) {
-			file_close(&copy);
-			return fail(m, NULL, strerror(errno));
-		}
-		gzbuffer(m->gzip, READ_BYTES);
-		m->chunk = memory_alloc(READ_BYTES);
-		rc = archive_read_open(m->archive, m, NULL, read_gzip, NULL);
-	}
-	return rc == ARCHIVE_OK ? 0 : fail_archive(m, NULL);
+	if (archive_input_open(&m->input, fd) < 0)
+		return fail_archive(m, NULL);
+	m->archive = m->input.members;
+	return 0;
 }
 
 /* The member's path below top: "" for its top, NULL where strip leaves nothing; -1 in
@@ -351,44 +280,13 @@ static int add_member(struct import *m, struct archive_entry *e)
 	}
 }
 
-/* Reads what follows the last member, so that checksums at the end are looked at. */
-static int drain(struct import *m)
-{
-	const void *bytes;
-	la_ssize_t n = 0;
-
-	while (m->gzip && (n = read_gzip(m->archive, m, &bytes)) > 0)
-		;
-	return n < 0 ? fail_archive(m, NULL) : 0;
-}
-
-/* The archive's bytes, uncompressed, as many as there are room for; -1 where they cannot
- * be read. */
-static la_ssize_t read_start(int fd, char *bytes, size_t room)
-{
-	struct archive *a = archive_read_new();
-	struct archive_entry *e;
-	la_ssize_t n = -1;
-	int rc = ARCHIVE_FATAL;
-
-	if (a && lseek(fd, 0, SEEK_SET) == 0 && support_filters(a) == ARCHIVE_OK &&
-		archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
-		archive_read_support_format_raw(a) == ARCHIVE_OK &&
-		archive_read_open_fd(a, fd, READ_BYTES) == ARCHIVE_OK)
-		rc = archive_read_next_header(a, &e);
-	if (rc == ARCHIVE_OK)
-		n = archive_read_data(a, bytes, room);
-	archive_read_free(a);
-	return n;
-}
-
 /* To libarchive zeros are the end of a tar file, whatever follows: the first block of a
  * disk, or of a file that was never filled. An archive of nothing is small, and if it
  * begins with zeros it has nothing else. */
 static int check_empty(struct import *m, int fd)
 {
 	char bytes[EMPTY_MAX_BYTES + 1];
-	la_ssize_t n = read_start(fd, bytes, sizeof(bytes));
+	la_ssize_t n = archive_input_peek(fd, bytes, sizeof(bytes));
 
 	if (n >= 0 && n <= EMPTY_MAX_BYTES &&
 		(n == 0 || bytes[0] || memory_is_zero(bytes, (size_t)n)))
@@ -418,9 +316,9 @@ static int add_members(struct import *m, int fd)
 	}
 	if (rc != ARCHIVE_EOF)
 		return fail_archive(m, NULL);
-	if (failed < 0 || drain(m) < 0)
+	if (failed < 0 || (archive_file_count(m->archive) == 0 && check_empty(m, fd) < 0))
 		return -1;
-	return archive_file_count(m->archive) == 0 ? check_empty(m, fd) : 0;
+	return archive_input_finish(&m->input) < 0 ? fail_archive(m, NULL) : 0;
 }
 
 static int same_file(const struct stat *x, const struct stat *y)
@@ -449,7 +347,8 @@ static int import_from(struct import *m, int fd)
  * of UTF-8, in which libarchive composes accents, always in the same way. */
 static locale_t pin_locale(int fd)
 {
-	int zip = fd >= 0 && starts_with(fd, "PK");
+	char magic[2];
+	int zip = fd >= 0 && pread(fd, magic, 2, 0) == 2 && memcmp(magic, "PK", 2) == 0;
 	locale_t l = zip ? newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0) : (locale_t)0;
 
 	return l ? l : newlocale(LC_ALL_MASK, "C", (locale_t)0);
@@ -462,10 +361,7 @@ static int import(struct import *m, const char *path)
 	locale_t before = uselocale(pinned);
 	int rc = fd < 0 ? fail(m, NULL, strerror(errno)) : import_from(m, fd);
 
-	archive_read_free(m->archive);
-	if (m->gzip)
-		gzclose_r(m->gzip);
-	free(m->chunk);
+	archive_input_close(&m->input);
 	arena_clear(&m->scratch);
 	uselocale(before);
 	freelocale(pinned);

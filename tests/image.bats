@@ -289,13 +289,19 @@ make_device() {
 	assert_output 'wuc: "": No such file or directory'
 	run "$WUC" image src/one -o x.img
 	assert_failure 1
-	assert_output "wuc: src/one: Unrecognized archive format"
+	assert_output "wuc: src/one: Unrecognized archive format: expected zip, or tar (plain or packed with gzip, bzip2, xz or zstd)"
 	tar -C src -czf x.tar.gz .
 	truncate -s -20 x.tar.gz
 	run "$WUC" image x.tar.gz -o x.img
 	assert_failure 1
 	assert_output "wuc: x.tar.gz: the gzip data end too early"
 	nothing_but src x.tar.gz
+	tar -C src -cf x.tar .
+	xz -c x.tar | head -c -4 >x.tar.xz
+	run "$WUC" image x.tar.xz -o x.img
+	assert_failure 1
+	assert_output "wuc: x.tar.xz: the xz data end too early"
+	rm x.tar x.tar.xz
 	[ "$(id -u)" -ne 0 ] || skip "lacks a user who may not read everything, being root"
 	chmod 0 src/sub/two src/empty
 	run "$WUC" image src -o x.img
