@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_filters.h"
 #include "common/file.h"
 
 #define CHUNK_BYTES (256 * 1024)
@@ -32,57 +33,41 @@ static la_ssize_t read_packed(struct archive *a, void *context, const void **byt
 static la_ssize_t read_unpacked(struct archive *a, void *context, const void **bytes)
 {
 	struct oci_stream *s = context;
-	la_int64_t offset;
-	size_t size = 0;
-	int rc;
+	la_ssize_t n = s->is_empty ? 0 : archive_filters_read(s->filters, a, bytes);
 
-	do {
-		rc = archive_read_data_block(s->filters, bytes, &size, &offset);
-	} while (rc == ARCHIVE_OK && size == 0);
-	if (rc == ARCHIVE_OK) {
-		digest_add(s->unpacked, *bytes, size);
-		return (la_ssize_t)size;
-	}
-	if (rc == ARCHIVE_EOF)
-		return 0;
-	if (a)
-		archive_set_error(a, EIO, "%s", archive_error_string(s->filters));
-	return -1;
+	if (n > 0)
+		digest_add(s->unpacked, *bytes, (size_t)n);
+	return n;
 }
 
-/* Only what needs no helper programs. */
-static struct archive *make_filters(void)
+/* A layer that changes nothing may be no bytes at all, packed or not. */
+static int open_members(struct oci_stream *s)
 {
-	struct archive *a = archive_read_new();
-
-	if (a && archive_read_support_format_raw(a) == ARCHIVE_OK &&
-		archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
-		archive_read_support_filter_zstd(a) == ARCHIVE_OK &&
-		archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
-		archive_read_support_filter_xz(a) == ARCHIVE_OK)
-		return a;
-	archive_read_free(a);
-	return NULL;
+	s->members = archive_read_new();
+	if (!s->members || archive_read_support_format_tar(s->members) != ARCHIVE_OK ||
+		archive_read_support_format_empty(s->members) != ARCHIVE_OK)
+		return -1;
+	return archive_read_open(s->members, s, NULL, read_unpacked, NULL) == ARCHIVE_OK
+		       ? 0
+		       : -1;
 }
 
 int oci_stream_open(struct oci_stream *s, const struct oci_blob *blob)
 {
-	struct archive_entry *e;
+	int rc;
 
 	*s = (struct oci_stream){.blob = blob};
 	s->packed = digest_new();
 	s->unpacked = digest_new();
 	s->chunk = memory_alloc(CHUNK_BYTES);
-	s->filters = make_filters();
+	/* Of gzip the digests tell what its checksum would. */
+	s->filters = archive_filters_new(1);
 	if (!s->filters ||
-		archive_read_open(s->filters, s, NULL, read_packed, NULL) != ARCHIVE_OK ||
-		archive_read_next_header(s->filters, &e) != ARCHIVE_OK)
+		archive_read_open(s->filters, s, NULL, read_packed, NULL) != ARCHIVE_OK)
 		return -1;
-	s->members = archive_read_new();
-	if (!s->members || archive_read_support_format_tar(s->members) != ARCHIVE_OK ||
-		archive_read_open(s->members, s, NULL, read_unpacked, NULL) != ARCHIVE_OK)
-		return -1;
-	return 0;
+	rc = archive_filters_start(s->filters);
+	s->is_empty = rc == 0;
+	return rc < 0 ? -1 : open_members(s);
 }
 
 int oci_stream_finish(struct oci_stream *s)
@@ -119,6 +104,6 @@ const char *oci_stream_error(const struct oci_stream *s)
 	if (s->members)
 		text = archive_error_string(s->members);
 	if (!text && s->filters)
-		text = archive_error_string(s->filters);
+		text = archive_filters_error(s->filters);
 	return text ? text : "damaged archive";
 }

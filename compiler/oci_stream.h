@@ -11,6 +11,7 @@
 struct oci_stream {
 	struct archive *members; /* the tar's reader */
 	struct archive *filters;
+	int is_empty; /* the filters have nothing */
 	const struct oci_blob *blob;
 	uint64_t at; /* in the blob */
 	struct digest *packed, *unpacked;

@@ -74,6 +74,19 @@ static void image_start(struct image *i, struct scratch *s)
 	scratch_folder(s, "blobs/sha256");
 }
 
+/* A layer of these bytes, of which `diff` is the digest once they are unpacked. */
+static void image_add_bytes(
+	struct image *i, const void *bytes, size_t size, const char *diff)
+{
+	char hex[DIGEST_HEX];
+
+	put_blob(i->s, bytes, size, hex);
+	buffer_printf(&i->layers,
+		"%s{\"mediaType\":\"" LAYER "\",\"digest\":\"sha256:%s\",\"size\":%zu}",
+		i->layers.size ? "," : "", hex, size);
+	buffer_printf(&i->diffs, "%s\"sha256:%s\"", i->diffs.size ? "," : "", diff);
+}
+
 static void image_add(struct image *i, const struct member *list, size_t count)
 {
 	static char bytes[1 << 20];
@@ -88,11 +101,8 @@ static void image_add(struct image *i, const struct member *list, size_t count)
 		put_member(a, &list[k]);
 	assert_int_equal(archive_write_close(a), ARCHIVE_OK);
 	archive_write_free(a);
-	put_blob(i->s, bytes, size, hex);
-	buffer_printf(&i->layers,
-		"%s{\"mediaType\":\"" LAYER "\",\"digest\":\"sha256:%s\",\"size\":%zu}",
-		i->layers.size ? "," : "", hex, size);
-	buffer_printf(&i->diffs, "%s\"sha256:%s\"", i->diffs.size ? "," : "", hex);
+	digest_of_bytes(bytes, size, hex);
+	image_add_bytes(i, bytes, size, hex);
 }
 
 #define ADD(i, ...)                                                                      \
@@ -261,6 +271,31 @@ static void test_replaced(void **state)
 		   "d0700 was-link\n");
 }
 
+/* A layer that changes nothing may be no bytes at all; both digests count as ever. */
+static void test_empty_layers(void **state)
+{
+	static const unsigned char packed[] = {
+		0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	struct scratch *s = *state;
+	char none[DIGEST_HEX], other[DIGEST_HEX];
+	struct image i;
+
+	digest_of_bytes("", 0, none);
+	digest_of_bytes("x", 1, other);
+	image_start(&i, s);
+	image_add_bytes(&i, "", 0, none);
+	image_add_bytes(&i, packed, sizeof(packed), none);
+	ADD(&i, {"a", AE_IFREG, 0644, "x"});
+	image_add_bytes(&i, packed, sizeof(packed), none);
+	expect(&i, "f0644 a 1\n");
+	image_add_bytes(&i, packed, sizeof(packed), other);
+	expect_failure(&i, "expected the unpacked digest");
+	image_add_bytes(&i, "", 0, other);
+	expect_failure(&i, "expected the unpacked digest");
+	image_add_bytes(&i, packed, sizeof(packed) - 9, none);
+	expect_failure(&i, "the gzip data end too early");
+}
+
 static void test_bad_members(void **state)
 {
 	static const struct {
@@ -409,6 +444,8 @@ int main(void)
 			test_whiteouts, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_replaced, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_empty_layers, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_bad_members),
 		cmocka_unit_test(test_configs),
 		cmocka_unit_test_setup_teardown(
