@@ -51,10 +51,17 @@ static int list_names(struct store *s, const char *folder, struct arena *a,
 static void add_base(struct bases *b, struct store *s, const char *digest)
 {
 	struct diag ignored = {0};
+	struct base base = {0};
+	int found = digest_is_hex(digest)
+			    ? record_read(s, digest, &base, &b->arena, &ignored)
+			    : 0;
 
-	if (digest_is_hex(digest) &&
-		record_read(s, digest, &b->list[b->count], &b->arena, &ignored) == 1)
-		b->count++;
+	if (found == 1)
+		b->list[b->count++] = base;
+	if (found < 0) {
+		memcpy(base.digest, digest, DIGEST_HEX);
+		b->damaged[b->damaged_count++] = base;
+	}
 	diag_clear(&ignored);
 }
 
@@ -70,6 +77,7 @@ int bases_read(struct bases *b, struct diag *d)
 		return -1;
 	rc = list_names(&s, "bases", &b->arena, &names, &count, d);
 	b->list = arena_alloc(&b->arena, (count + 1) * sizeof(*b->list));
+	b->damaged = arena_alloc(&b->arena, (count + 1) * sizeof(*b->damaged));
 	for (size_t i = 0; i < count; i++)
 		add_base(b, &s, names[i]);
 	qsort(b->list, b->count, sizeof(*b->list), compare_bases);
@@ -87,7 +95,7 @@ int bases_is_called(const struct base *base, const char *name)
 {
 	size_t size = strlen(name);
 
-	return strcmp(base->name, name) == 0 ||
+	return (base->name && strcmp(base->name, name) == 0) ||
 	       (size >= DIGEST_SHORTEST && strncmp(base->digest, name, size) == 0);
 }
 

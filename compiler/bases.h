@@ -10,6 +10,8 @@
 struct bases {
 	struct base *list; /* sorted by name, then digest; damaged ones are left out */
 	size_t count;
+	struct base *damaged; /* those: the digest is set, the name where it is known */
+	size_t damaged_count;
 	struct arena arena;
 };
 

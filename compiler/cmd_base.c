@@ -144,7 +144,7 @@ static int run_list(struct base_arguments *a, struct diag *d)
 	return rc;
 }
 
-static int for_each_called(struct base_arguments *a,
+static int for_each_called(struct base_arguments *a, int with_damaged,
 	int (*each)(
 		const struct base_arguments *a, const struct base *base, struct diag *d),
 	struct diag *d)
@@ -155,6 +155,11 @@ static int for_each_called(struct base_arguments *a,
 	for (size_t i = 0; rc == 0 && i < b.count; i++)
 		if (bases_is_called(&b.list[i], a->name)) {
 			rc = each(a, &b.list[i], d);
+			found = 1;
+		}
+	for (size_t i = 0; with_damaged && rc == 0 && i < b.damaged_count; i++)
+		if (bases_is_called(&b.damaged[i], a->name)) {
+			rc = each(a, &b.damaged[i], d);
 			found = 1;
 		}
 	if (rc == 0 && !found)
@@ -206,7 +211,7 @@ static int show(const struct base_arguments *a, const struct base *base, struct 
 
 static int run_show(struct base_arguments *a, struct diag *d)
 {
-	return for_each_called(a, show, d);
+	return for_each_called(a, 0, show, d);
 }
 
 static int remove_one(
@@ -215,13 +220,14 @@ static int remove_one(
 	if (bases_remove(base, d) < 0)
 		return -1;
 	if (!a->common.quiet)
-		printf("base %s: %.12s removed\n", base->name, base->digest);
+		printf("base %s: %.12s removed\n", base->name ? base->name : "(damaged)",
+			base->digest);
 	return 0;
 }
 
 static int run_remove(struct base_arguments *a, struct diag *d)
 {
-	return for_each_called(a, remove_one, d);
+	return for_each_called(a, 1, remove_one, d);
 }
 
 static void print_garbage(void *context, const char *place, uint64_t bytes)

@@ -48,15 +48,17 @@ static json_t *describe_all_packages(const struct record_parts *parts)
 	return all;
 }
 
-static void describe_command(json_t *root, const struct record_parts *parts)
+static int describe_command(json_t *root, const struct record_parts *parts)
 {
 	json_t *words = json_array();
+	int rc = 0;
 
 	for (size_t i = 0; i < parts->command_count; i++)
-		json_array_append_new(words, json_string(parts->command[i]));
+		rc |= json_array_append_new(words, json_string(parts->command[i]));
 	if (parts->command_count > 0)
-		json_object_set(root, "command", words);
+		rc |= json_object_set(root, "command", words);
 	json_decref(words);
+	return rc;
 }
 
 static const char *const agent_ways[] = {
@@ -89,13 +91,12 @@ static char *describe(const struct record_parts *parts)
 		plan->append ? plan->append : "", "epoch", (json_int_t)plan->epoch,
 		"files", describe_files(parts->files, parts->file_count), "packages",
 		describe_all_packages(parts));
-	char *text;
+	char *text = NULL;
 
-	if (root) {
-		describe_command(root, parts);
+	if (root && describe_command(root, parts) == 0) {
 		describe_disk(root, parts->disk);
+		text = json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2));
 	}
-	text = root ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2)) : NULL;
 	json_decref(root);
 	return text;
 }
@@ -120,7 +121,14 @@ int record_write(int dirfd, const struct record_parts *parts, char digest[DIGEST
 
 	if (!json)
 		return place_fail(d, &parts->plan->place,
-			"expected a name and a description in UTF-8");
+			"expected a name, a description and a command in UTF-8");
+	if (strlen(json) >= LIMIT_BYTES) {
+		free(json);
+		return place_fail(d, &parts->plan->place,
+			"expected a name, a description, a command and packages of at "
+			"most %u bytes together, as " RECORD_NAME " has them",
+			LIMIT_BYTES);
+	}
 	buffer_printf(&text, "%s\n", json);
 	free(json);
 	digest_of_bytes(text.bytes, text.size, digest);

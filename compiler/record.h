@@ -22,7 +22,8 @@ struct record_parts {
 	const struct base_disk *disk; /* or NULL */
 };
 
-/* Writes base.json into the folder, mode 0444, synced, and gives its digest. */
+/* Writes base.json into the folder, mode 0444, synced, and gives its digest. Refuses what
+ * would be too large to be read. */
 int record_write(int dirfd, const struct record_parts *parts, char digest[DIGEST_HEX],
 	struct diag *d);
 

@@ -184,6 +184,37 @@ path_of() {
 	assert_output "units/u: up to date, 1 instance"
 }
 
+@test "bases: one whose record cannot be read can be removed" {
+	local upper
+	"$WUC" base build -q ./upper.lua
+	upper=$(basename "$(path_of ./upper.lua)")
+	chmod u+w "$STORE/bases/$upper/base.json"
+	head -c 1100000 /dev/zero >"$STORE/bases/$upper/base.json"
+	run -0 "$WUC" base list
+	assert_output ""
+	run -1 "$WUC" base remove upper
+	run -0 "$WUC" base remove "$upper"
+	assert_output "base (damaged): ${upper:0:12} removed"
+	assert_dir_not_exists "$STORE/bases/$upper"
+	# Of one that lacks a file the name is known.
+	"$WUC" base build -q ./upper.lua
+	rm -f "$STORE/bases/$upper/root.img"
+	run -0 "$WUC" base remove upper
+	assert_output "base upper: ${upper:0:12} removed"
+}
+
+@test "bases: what could not be read is not kept" {
+	"$WUC" base build -q mini
+	in_store >before
+	{
+		echo 'return root { "tree", name = "large",'
+		printf 'description = "%s" }\n' "$(head -c 1048576 /dev/zero | tr '\0' x)"
+	} >large.lua
+	run -1 "$WUC" base build -q ./large.lua
+	assert_output --regexp '^\./large\.lua:1: root: expected a name, a description, a command and packages of at most 1048576 bytes'
+	run -0 diff <(in_store) before
+}
+
 @test "bases: gc takes what was not used for long, and nothing else" {
 	"$WUC" base build -q ./upper.lua
 	"$WUC" base build -q ./lower.lua
