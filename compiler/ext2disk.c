@@ -216,3 +216,9 @@ struct timespec ext2disk_mtime(const struct ext2_inode_large *i)
 	}
 	return t;
 }
+
+void ext2disk_set_time(__u32 *seconds, __u32 *extra, int64_t s, uint32_t ns)
+{
+	*seconds = (__u32)s;
+	*extra = ns << 2 | (__u32)(((s - (int32_t)s) >> 32) & 3);
+}

@@ -70,5 +70,7 @@ int ext2disk_runs(struct ext2disk *x, ext2_ino_t ino, const char *path,
 
 /* The times of an inode: seconds and nanoseconds. */
 struct timespec ext2disk_mtime(const struct ext2_inode_large *inode);
+/* Sets one of them; an inode of 128 bytes has no place for *extra. */
+void ext2disk_set_time(__u32 *seconds, __u32 *extra, int64_t s, uint32_t ns);
 
 #endif

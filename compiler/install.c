@@ -20,7 +20,7 @@
 
 #define PROGRAM "usr/local/sbin/wuguest"
 #define START "usr/local/sbin/wuguest-start"
-#define INITTAB "etc/inittab"
+#define INITTAB "/etc/inittab"
 #define INITTAB_BYTES 65536
 
 /* As sysvinit and BusyBox's init both read it: a name to one, a terminal to the other.
@@ -39,6 +39,7 @@ struct job {
 	struct tree tree;
 	struct agent agent;
 	struct arena *arena;
+	int64_t epoch; /* of all that changes */
 	struct diag *d;
 };
 
@@ -83,32 +84,103 @@ static int has_file(struct job *j, const char *path)
 	return found == 1 ? LINUX_S_ISREG(mode) : found;
 }
 
-/* The text of a file; the arena's. NULL where it cannot be read. */
-static const char *read_text(struct job *j, const char *path)
+/* As look(), of what is to be used: a link to nothing is an error. */
+static int look_firmly(struct job *j, const char *path, ext2_ino_t *ino, int *mode)
 {
+	int found = look(j, path, ino, mode), is_link = 0;
+
+	if (found == 0)
+		is_link = ext2disk_find(&j->disk, path, 0, ino, j->d);
+	if (is_link > 0)
+		return diag_fail(
+			j->d, "%s: %s: a symbolic link to nothing", j->disk.name, path);
+	return is_link < 0 ? -1 : found;
+}
+
+/* -1 where it is none. */
+static int get_table_size(struct job *j, ext2_ino_t ino)
+{
+	struct ext2_inode_large i;
+	uint64_t size;
+
+	if (ext2disk_read_inode(&j->disk, ino, INITTAB, &i, j->d) < 0)
+		return -1;
+	size = EXT2_I_SIZE((struct ext2_inode *)&i);
+	if (!LINUX_S_ISREG(i.i_mode) || ino < EXT2_FIRST_INO(j->disk.fs->super))
+		return diag_fail(j->d, "%s: " INITTAB ": expected a file", j->disk.name);
+	if (size <= INITTAB_BYTES)
+		return (int)size;
+	return diag_fail(j->d,
+		"%s: " INITTAB ": expected a table of at most %d bytes, found %llu",
+		j->disk.name, INITTAB_BYTES, (unsigned long long)size);
+}
+
+/* The table's text; the arena's. NULL where it cannot be read. */
+static const char *read_table(struct job *j, ext2_ino_t ino)
+{
+	int size = get_table_size(j, ino);
 	char *text = arena_alloc(j->arena, INITTAB_BYTES + 1);
 	ext2_file_t file;
-	ext2_ino_t ino;
 	unsigned got = 0;
-	int mode;
 	errcode_t rc;
 
-	if (look(j, path, &ino, &mode) != 1)
+	if (size < 0)
 		return NULL;
 	rc = ext2fs_file_open(j->disk.fs, ino, 0, &file);
 	if (!rc) {
-		rc = ext2fs_file_read(file, text, INITTAB_BYTES, &got);
+		/* Of one that lies in its inode libext2fs reads more than there is. */
+		rc = ext2fs_file_read(file, text, (unsigned)size, &got);
 		ext2fs_file_close(file);
 	}
 	if (rc) {
-		ext2disk_fail(&j->disk, path, rc, j->d);
+		ext2disk_fail(&j->disk, INITTAB, rc, j->d);
 		return NULL;
 	}
-	if (got == INITTAB_BYTES || strlen(text) != got) {
-		diag_fail(j->d, "%s: %s: expected a table of text", j->disk.name, path);
+	if (got != (unsigned)size || strlen(text) != got) {
+		diag_fail(
+			j->d, "%s: " INITTAB ": expected a table of text", j->disk.name);
 		return NULL;
 	}
 	return text;
+}
+
+/* Writes all of it: libext2fs cannot go on at the end of a file that lies in its inode.
+ */
+static errcode_t write_text(struct job *j, ext2_ino_t ino, const char *text)
+{
+	unsigned put = 0, size = (unsigned)strlen(text);
+	ext2_file_t file;
+	errcode_t rc, closed;
+
+	rc = ext2fs_file_open(j->disk.fs, ino, EXT2_FILE_WRITE, &file);
+	if (rc)
+		return rc;
+	rc = ext2fs_file_write(file, text, size, &put);
+	closed = ext2fs_file_close(file);
+	if (rc || closed)
+		return rc ? rc : closed;
+	return put == size ? 0 : EXT2_ET_SHORT_WRITE;
+}
+
+/* Of a file that gets longer, in place: it keeps its mode, owner, attributes and what
+ * links to it. */
+static int change_text(struct job *j, ext2_ino_t ino, const char *path, const char *text)
+{
+	struct ext2_inode_large i;
+	__u32 unused;
+	int large;
+	errcode_t rc = write_text(j, ino, text);
+
+	if (rc)
+		return ext2disk_fail(&j->disk, path, rc, j->d);
+	if (ext2disk_read_inode(&j->disk, ino, path, &i, j->d) < 0)
+		return -1;
+	large = i.i_extra_isize >= 24;
+	ext2disk_set_time(&i.i_mtime, large ? &i.i_mtime_extra : &unused, j->epoch, 0);
+	ext2disk_set_time(&i.i_ctime, large ? &i.i_ctime_extra : &unused, j->epoch, 0);
+	rc = ext2fs_write_inode_full(j->disk.fs, ino, (struct ext2_inode *)&i,
+		large ? (int)sizeof(i) : EXT2_GOOD_OLD_INODE_SIZE);
+	return rc ? ext2disk_fail(&j->disk, path, rc, j->d) : 0;
 }
 
 /* --- what is to be there --- */
@@ -149,18 +221,24 @@ static int add_systemd(struct job *j)
 /* The last line of a table need not end. */
 static int add_inittab(struct job *j)
 {
-	int there = has_file(j, INITTAB);
-	const char *old = there == 1 ? read_text(j, INITTAB) : INITTAB_DEFAULT;
-	size_t size = old ? strlen(old) : 0;
+	const char *old;
+	ext2_ino_t ino;
+	size_t size;
+	int mode, there = look_firmly(j, INITTAB, &ino, &mode);
 
-	if (there < 0 || !old)
+	if (there < 0)
+		return -1;
+	if (!there)
+		return add_text(j, INITTAB + 1, INITTAB_DEFAULT INITTAB_ENTRY, 0644);
+	old = read_table(j, ino);
+	if (!old)
 		return -1;
 	if (strstr(old, INITTAB_ENTRY))
 		return 0;
-	return add_text(j, INITTAB,
+	size = strlen(old);
+	return change_text(j, ino, INITTAB,
 		arena_printf(j->arena, "%s%s" INITTAB_ENTRY, old,
-			size && old[size - 1] != '\n' ? "\n" : ""),
-		0644);
+			size && old[size - 1] != '\n' ? "\n" : ""));
 }
 
 static int is_systemd(struct job *j)
@@ -179,14 +257,14 @@ static int is_busybox(struct job *j)
 
 static int is_sysvinit(struct job *j)
 {
-	int is = has_file(j, "/etc/inittab");
+	int is = has_file(j, INITTAB);
 
 	return is == 1 ? has_folder(j, "/etc/rc2.d") : is;
 }
 
 static int has_inittab(struct job *j)
 {
-	return has_file(j, "/etc/inittab");
+	return has_file(j, INITTAB);
 }
 
 /* Of two that hold the first counts. */
@@ -219,19 +297,24 @@ static int add_service(struct job *j, const char **name)
 		j->disk.name);
 }
 
-/* What is at such a place already stays. */
+/* A folder that is there already stays. */
 static int add_folders(struct job *j)
 {
 	static const char *const folders[] = {
 		"/app", "/input", "/scripts", "/params", "/output", WU_DROPPED_FOLDER};
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		const char *path = folders[i];
 		ext2_ino_t ino;
-		int there = ext2disk_find(&j->disk, folders[i], 0, &ino, j->d);
+		int mode, there = look_firmly(j, path, &ino, &mode);
 
-		if (there < 0 || (there == 0 && !tree_add(&j->tree, folders[i] + 1,
-							NODE_FOLDER, 0755, NULL, j->d)))
+		if (there < 0 || (there == 0 && !tree_add(&j->tree, path + 1, NODE_FOLDER,
+							0755, NULL, j->d)))
 			return -1;
+		if (there > 0 && !LINUX_S_ISDIR(mode))
+			return diag_fail(j->d,
+				"%s: %s: expected a folder, found something else",
+				j->disk.name, path);
 	}
 	return 0;
 }
@@ -260,6 +343,8 @@ static int put_all(struct job *j, struct installed *made)
 		o.epoch = j->disk.fs->super->s_wtime;
 	if (o.epoch == 0)
 		o.epoch = 1;
+	j->epoch = o.epoch;
+	j->disk.fs->now = o.epoch;
 	tree_init(&j->tree, o.epoch);
 	rc = add_all(j, &made->init);
 	if (rc == 0) {

@@ -19,12 +19,6 @@ static int fail(struct put *p, const char *path, errcode_t rc)
 	return ext2disk_fail(p->x, path, rc, p->d);
 }
 
-static void set_time(__u32 *seconds, __u32 *extra, int64_t s, uint32_t ns)
-{
-	*seconds = (__u32)s;
-	*extra = ns << 2 | (__u32)(((s - (int32_t)s) >> 32) & 3);
-}
-
 /* Inodes of 128 bytes have no room for the two bits that go beyond 2038. */
 static int check_time(struct put *p, const char *path, int64_t s, int large)
 {
@@ -53,11 +47,11 @@ static int set_times(
 		return fail(p, path, rc);
 	if (check_time(p, path, s, large) < 0)
 		return -1;
-	set_time(&i.i_mtime, large ? &i.i_mtime_extra : &unused, s, ns);
-	set_time(&i.i_ctime, large ? &i.i_ctime_extra : &unused, s, ns);
-	set_time(&i.i_atime, large ? &i.i_atime_extra : &unused, s, ns);
+	ext2disk_set_time(&i.i_mtime, large ? &i.i_mtime_extra : &unused, s, ns);
+	ext2disk_set_time(&i.i_ctime, large ? &i.i_ctime_extra : &unused, s, ns);
+	ext2disk_set_time(&i.i_atime, large ? &i.i_atime_extra : &unused, s, ns);
 	if (large)
-		set_time(&i.i_crtime, &i.i_crtime_extra, s, ns);
+		ext2disk_set_time(&i.i_crtime, &i.i_crtime_extra, s, ns);
 	rc = ext2fs_write_inode_full(
 		p->x->fs, ino, small, large ? (int)sizeof(i) : EXT2_GOOD_OLD_INODE_SIZE);
 	return rc ? fail(p, path, rc) : 0;
