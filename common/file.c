@@ -375,24 +375,30 @@ char *file_program_folder(struct diag *d)
 	return memory_strdup(path);
 }
 
-int file_link_stays(const char *target, unsigned depth)
+const char *file_link_fault(const char *target, unsigned depth)
 {
+	static const char leads_out[] = "a symbolic link that leads out of the folder";
+	const char *fault = NULL;
 	int named = 0;
 
 	if (!*target || *target == '/')
-		return 0;
+		return leads_out;
 	for (const char *p = target; *p;) {
 		size_t length = strcspn(p, "/");
 
 		if (length == 2 && p[0] == '.' && p[1] == '.') {
-			if (named || depth == 0)
-				return 0;
-			depth--;
+			if (depth-- == 0)
+				return leads_out;
+			/* The name may be another link's. */
+			if (named)
+				fault = "a symbolic link with .. after a name, which may "
+					"lead out";
 		} else if (length > 1 || (length == 1 && p[0] != '.')) {
 			named = 1;
+			depth++;
 		}
 		p += length;
 		p += strspn(p, "/");
 	}
-	return 1;
+	return fault;
 }

@@ -64,9 +64,9 @@ char *file_cache_folder(struct diag *d);
 /* The folder that holds the running program, links resolved; the caller frees. */
 char *file_program_folder(struct diag *d);
 
-/* 1 where a symlink with this target, `depth` folders below the top, cannot lead out of
- * the folder: it is relative, and ".." stands only at its start and climbs no higher
- * than the top. */
-int file_link_stays(const char *target, unsigned depth);
+/* NULL where a symlink with this target, `depth` folders below the top, cannot lead out
+ * of the folder: it is relative, and ".." stands only at its start and climbs no higher
+ * than the top. Else what it is, for a message. */
+const char *file_link_fault(const char *target, unsigned depth);
 
 #endif

@@ -226,17 +226,28 @@ static int get_file(struct get *g, ext2_ino_t ino, int into, const char *name,
 	return get_contents(g, ino, into, name, i);
 }
 
-static int get_symlink(struct get *g, ext2_ino_t ino, int into, const char *name)
+static void set_link_time(int into, const char *name, const struct ext2_inode_large *i)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, ext2disk_mtime(i)};
+
+	(void)!utimensat(into, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static int get_symlink(struct get *g, ext2_ino_t ino, int into, const char *name,
+	const struct ext2_inode_large *i)
 {
 	char target[EXT2DISK_TARGET_MAX];
 	struct diag d = {0};
+	const char *fault;
 
 	if (ext2disk_read_target(g->x, ino, g->path.bytes, target, &d) < 0)
 		return note_damage(g, &d);
-	if (!file_link_stays(target, g->depth ? g->depth - 1 : 0))
-		return skip(g, "a symbolic link that leads out of the folder");
+	fault = file_link_fault(target, g->depth ? g->depth - 1 : 0);
+	if (fault)
+		return skip(g, fault);
 	if (symlinkat(target, into, name) < 0)
 		return fail_here(g);
+	set_link_time(into, name, i);
 	g->links++;
 	return 0;
 }
@@ -337,7 +348,7 @@ static int get_kind(struct get *g, ext2_ino_t ino, int into, const char *name)
 	case LINUX_S_IFDIR:
 		return get_folder(g, ino, into, name, &i);
 	case LINUX_S_IFLNK:
-		return get_symlink(g, ino, into, name);
+		return get_symlink(g, ino, into, name, &i);
 	case LINUX_S_IFBLK:
 	case LINUX_S_IFCHR:
 		return skip(g, "a device");

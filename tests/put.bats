@@ -15,6 +15,7 @@ setup() {
 	seq 50000 >src/sub/numbers
 	ln src/one src/sub/again
 	ln -s ../one src/sub/link
+	touch -hd '2005-06-07 08:09:10 UTC' src/sub/link
 	ln -s "$(printf 'x%.0s' {1..90})" src/sub/long
 	printf '#!/bin/sh\n' >src/run
 	chmod 4755 src/run
@@ -48,6 +49,7 @@ is_in() {
 	rm -rf out
 	"$WUC" get -q "$1" "$2" out
 	diff -r --no-dereference src out
+	assert_equal "$(stat -c %Y out/sub/link)" "$(stat -c %Y src/sub/link)"
 	assert_equal "$(stat -c '%a %Y' out/one out/sub/numbers out/run | head -1)" "644 1614834367"
 	[ "$(stat -c %b out/sub/hole)" -le 64 ]
 }
@@ -534,6 +536,8 @@ END
 		mknod pipe p
 		symlink out /etc/passwd
 		symlink up ../../x
+		symlink back sub/../one
+		symlink far sub/../../../one
 		sif one mode 0104755
 	END
 	run "$WUC" get fs.img src out
@@ -542,6 +546,8 @@ END
 	assert_line "wuc: left out: src/pipe: a fifo"
 	assert_line "wuc: left out: src/out: a symbolic link that leads out of the folder"
 	assert_line "wuc: left out: src/up: a symbolic link that leads out of the folder"
+	assert_line "wuc: left out: src/back: a symbolic link with .. after a name, which may lead out"
+	assert_line "wuc: left out: src/far: a symbolic link that leads out of the folder"
 	assert_line "out: 5 files, 3.3 MiB"
 	assert_equal "$(stat -c %a out/one)" 755
 	[ out/one -ef out/sub/again ]

@@ -46,6 +46,7 @@ assert_tame() {
 	ln -s "$(printf 'n%.0s' {1..200})" tree/long
 	printf x >"tree/$(printf 'odd\nname, \xff')"
 	touch -d '2001-02-03 04:05:06Z' tree/a/b/text
+	touch -hd '2005-06-07 08:09:10Z' tree/a/link
 	make_image disk.img tree 16M
 
 	run "$WURUN" unpack disk.img "$OUT"
@@ -58,6 +59,7 @@ assert_tame() {
 	assert_equal "$(stat -c %a "$OUT/run")" 755
 	assert_equal "$(stat -c %Y "$OUT/a/b/text")" "$(date -d '2001-02-03 04:05:06Z' +%s)"
 	[ "$(stat -c %b "$OUT/sparse")" -le 16 ]
+	assert_equal "$(stat -c %Y "$OUT/a/link")" "$(date -d '2005-06-07 08:09:10Z' +%s)"
 }
 
 @test "files without extents are read too" {
@@ -252,7 +254,7 @@ make_system() {
 	assert_line "left out: climbs: a symbolic link that leads out of the folder"
 	assert_line "left out: d/e/climbs: a symbolic link that leads out of the folder"
 	assert_line "left out: detour: a symbolic link that leads out of the folder"
-	assert_line "left out: chained: a symbolic link that leads out of the folder"
+	assert_line "left out: chained: a symbolic link with .. after a name, which may lead out"
 	assert_equal "$(readlink "$OUT/d/e/top")" ../..
 	assert_contained
 }

@@ -226,6 +226,13 @@ static void set_mtime(int fd, const struct ext2_inode_large *i)
 	(void)!futimens(fd, times);
 }
 
+static void set_link_mtime(int dir, const char *name, const struct ext2_inode_large *i)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, mtime_of(i)};
+
+	(void)!utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
 static int fill_file(struct extraction *x, int out, ext2_ino_t inode,
 	struct ext2_inode_large *i, uint64_t size)
 {
@@ -359,14 +366,16 @@ static int extract_symlink(struct extraction *x, int dir, const char *name,
 	ext2_ino_t inode, struct ext2_inode_large *i)
 {
 	char target[IMAGE_BLOCK_BYTES];
+	const char *fault;
 
 	if (read_target(x, inode, i, target) < 0)
 		return note(x, EXTRACT_DAMAGED, "a symbolic link without a target");
-	if (!file_link_stays(target, x->depth))
-		return note(x, EXTRACT_SKIPPED,
-			"a symbolic link that leads out of the folder");
+	fault = file_link_fault(target, x->depth);
+	if (fault)
+		return note(x, EXTRACT_SKIPPED, fault);
 	if (symlinkat(target, dir, name) < 0)
 		return fail_here(x);
+	set_link_mtime(dir, name, i);
 	x->totals->links++;
 	return 0;
 }

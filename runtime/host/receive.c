@@ -144,13 +144,14 @@ static int take_data(struct receive *r, const struct control_message *m, struct 
 static int take_link(struct receive *r, const struct control_message *m, struct diag *d)
 {
 	size_t name = strlen(m->bytes);
-	const char *target = m->bytes + name + 1;
+	const char *target = m->bytes + name + 1, *fault;
 
 	if (!is_name(m->bytes) || name + 1 >= m->size ||
 		name + 1 + strlen(target) != m->size)
 		return fail(d, "a bad symbolic link");
-	if (!file_link_stays(target, r->depth ? (unsigned)r->depth - 1 : 0)) {
-		skip(r, m->bytes, "a symbolic link that leads out of the folder");
+	fault = file_link_fault(target, r->depth ? (unsigned)r->depth - 1 : 0);
+	if (fault) {
+		skip(r, m->bytes, fault);
 		return 0;
 	}
 	if (symlinkat(target, top(r), m->bytes) < 0)
