@@ -2,6 +2,7 @@
 #include "archive_keep.h"
 
 #include <archive.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 
 #define OWNER_MAX (UINT32_MAX - 1) /* the last number stands for none */
 #define ACLS 2
+#define BLOCK_BYTES 512 /* of a tar file */
+#define SECOND_NS 1000000000L
 
 /* The attributes of one member, as they are gathered. */
 struct gathered {
@@ -41,6 +44,45 @@ static const char *keep_owner(struct node *n, struct archive_entry *e)
 	return NULL;
 }
 
+static void put_header(char *block, const char *name, char type, unsigned size)
+{
+	unsigned sum = 0;
+
+	snprintf(block, BLOCK_BYTES, "%s", name);
+	snprintf(block + 100, 8, "%07o", 0644);
+	snprintf(block + 124, 12, "%011o", size);
+	memset(block + 148, ' ', 8);
+	block[156] = type;
+	memcpy(block + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < BLOCK_BYTES; i++)
+		sum += (unsigned char)block[i];
+	snprintf(block + 148, 8, "%06o", sum);
+}
+
+/* libarchive 3.6 reads the time -1.25 of a pax header as -1 and 250 million nanoseconds,
+ * which is -0.75; whether this one does, it tells by itself. */
+static int has_fractions_upward(void)
+{
+	static const char time[] = "15 mtime=-1.25\n";
+	char tar[5 * BLOCK_BYTES] = {0};
+	struct archive *a = archive_read_new();
+	struct archive_entry *e;
+	int upward = 0;
+
+	put_header(tar, "x", 'x', sizeof(time) - 1);
+	memcpy(tar + BLOCK_BYTES, time, sizeof(time) - 1);
+	put_header(tar + 2 * BLOCK_BYTES, "x", '0', 0);
+	if (a && archive_read_support_format_tar(a) == ARCHIVE_OK &&
+		archive_read_open_memory(a, tar, sizeof(tar)) == ARCHIVE_OK &&
+		archive_read_next_header(a, &e) == ARCHIVE_OK)
+		upward = archive_entry_mtime(e) == -1 &&
+			 archive_entry_mtime_nsec(e) == 250000000;
+	archive_read_free(a);
+	return upward;
+}
+
+/* Only tar files have times before 1970 that are not whole seconds. They are so few that
+ * libarchive can be asked for each. */
 static void keep_time(struct node *n, struct archive_entry *e)
 {
 	long ns = archive_entry_mtime_nsec(e);
@@ -48,7 +90,12 @@ static void keep_time(struct node *n, struct archive_entry *e)
 	if (!archive_entry_mtime_is_set(e))
 		return;
 	n->mtime = archive_entry_mtime(e);
-	n->mtime_ns = ns > 0 && ns < 1000000000 ? (uint32_t)ns : 0;
+	n->mtime_ns = ns > 0 && ns < SECOND_NS ? (uint32_t)ns : 0;
+	if (n->mtime < 0 && n->mtime_ns > 0 && n->mtime > INT64_MIN &&
+		has_fractions_upward()) {
+		n->mtime--;
+		n->mtime_ns = (uint32_t)(SECOND_NS - ns);
+	}
 }
 
 static int by_name(const void *a, const void *b)

@@ -300,6 +300,28 @@ static void test_bad_acls(void **state)
 		"them without a number (tar --numeric-owner writes numbers)");
 }
 
+/* As tar writes them, who means what the file system does: seconds before, parts after.
+ */
+static void test_times_before_1970(void **state)
+{
+	struct scratch *s = *state;
+	struct item item = item_of_all;
+	struct buffer out = {0};
+
+	item.keep = KEEP_TIMES;
+	scratch_must_run(s, &out, "touch", "-d", "@-1.25", "a");
+	scratch_must_run(s, &out, "touch", "-d", "@-86400.75", "b");
+	scratch_must_run(s, &out, "touch", "-d", "@-3", "c");
+	scratch_must_run(s, &out, "touch", "-d", "@1.25", "d");
+	scratch_must_run(
+		s, &out, "tar", "--format=pax", "-cf", "x.tar", "a", "b", "c", "d");
+	scanned_expect(s, &item, 1,
+		"d0755 app\nf0644 app/a 0 @-2.750000000\n"
+		"f0644 app/b 0 @-86401.250000000\nf0644 app/c 0 @-3.000000000\n"
+		"f0644 app/d 0 @1.250000000\n");
+	buffer_clear(&out);
+}
+
 static void test_bad_owner(void **state)
 {
 	static const la_int64_t owners[] = {4294967295, 1LL << 40};
@@ -338,6 +360,7 @@ int main(void)
 		WITH_FOLDER(test_folders),
 		WITH_FOLDER(test_acls),
 		WITH_FOLDER(test_bad_acls),
+		WITH_FOLDER(test_times_before_1970),
 		WITH_FOLDER(test_bad_owner),
 	};
 
