@@ -9,6 +9,10 @@
 #include "mounts.h"
 #include "runtime/unit.h"
 
+#define TOO_MANY (-2) /* variables, by which a line of sense cannot be taken */
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
+
 static int take_root(struct base *b, char *rest)
 {
 	b->has_root = 1;
@@ -56,8 +60,10 @@ static int take_user(struct base *b, char *rest)
 
 static int take_variable(struct base *b, char *rest)
 {
-	if (!strchr(rest, '=') || *rest == '=' || b->variable_count == BASE_VARIABLES)
+	if (!strchr(rest, '=') || *rest == '=')
 		return -1;
+	if (b->variable_count == BASE_VARIABLES)
+		return TOO_MANY;
 	b->environment[b->variable_count++] = rest;
 	b->environment[b->variable_count] = NULL;
 	return 0;
@@ -110,6 +116,7 @@ int base_parse(struct base *b, size_t size, struct text *problem)
 {
 	char *line = b->text, *end, shown[81];
 	struct text whole;
+	int rc;
 
 	base_init(b);
 	if (strlen(b->text) != size)
@@ -121,8 +128,13 @@ int base_parse(struct base *b, size_t size, struct text *problem)
 		/* A line that was taken apart cannot be shown any more. */
 		whole = TEXT_IN(shown);
 		text_add(&whole, line);
-		if (take_line(b, line) < 0)
-			return fail(problem, "a line that makes no sense", shown);
+		rc = take_line(b, line);
+		if (rc < 0)
+			return fail(problem,
+				rc == TOO_MANY
+					? "more than " TEXT(BASE_VARIABLES) " variables"
+					: "a line that makes no sense",
+				shown);
 	}
 	if (b->init && !b->has_root)
 		return fail(problem, "an init without a root disk", b->init);

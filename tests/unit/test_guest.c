@@ -253,6 +253,8 @@ static void a_base_has_bounds(void **state)
 	for (int i = 0; i <= BASE_VARIABLES; i++)
 		text_add(&file, "environment A=1\n");
 	assert_int_equal(base_parse(b, file.size, &problem), -1);
+	assert_string_equal(
+		reason, "/etc/base: more than 512 variables: environment A=1");
 	file = TEXT_IN(b->text);
 	text_add(&file, "user 1 2");
 	for (int i = 0; i < USER_GROUPS; i++)
