@@ -44,11 +44,16 @@ int host_may_read(const struct host *h, const char *path)
 	return realpath(path, real) && is_allowed(h, real);
 }
 
-static int fail_missing(struct host *h, const char *wanted, const char *shown)
+static int fail_missing(
+	struct host *h, const char *wanted, const char *path, const char *shown)
 {
 	const char *near = match_nearest(h->options->folder, shown, &h->scratch);
 	char real[PATH_MAX];
+	struct stat st;
 
+	if (lstat(path, &st) == 0)
+		return place_fail(h->diag, &h->item->place,
+			"expected %s, found a link to nothing at %s", wanted, shown);
 	/* Names outside are no business of a recipe's. */
 	if (near &&
 		realpath(*near == '/'
@@ -71,7 +76,7 @@ const char *host_resolve(
 
 	if (!realpath(host, real)) {
 		if (errno == ENOENT || errno == ENOTDIR)
-			fail_missing(h, wanted, shown);
+			fail_missing(h, wanted, host, shown);
 		else
 			place_fail(h->diag, &h->item->place, "%s: %s", shown,
 				strerror(errno));

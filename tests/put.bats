@@ -862,3 +862,21 @@ old_or_new() {
 	assert_failure 1
 	assert_output "wuc: small: expected a disk image, found a file of 292 bytes"
 }
+
+@test "a symbolic link that is named is followed; one that leads to nothing is called so" {
+	mkfs fs.img 8M -t ext2
+	ln -s src/one named
+	ln -s src/sub folder
+	ln -s nothing dangling
+	"$WUC" put -q fs.img named folder /
+	"$WUC" get -q fs.img / out
+	cmp out/named src/one
+	[ ! -L out/named ]
+	diff -r --no-dereference src/sub out/folder
+	refused fs.img "$WUC" put fs.img dangling /
+	assert_output "wuc: expected a file, folder or pattern, found a link to nothing at dangling"
+	refused fs.img "$WUC" put fs.img 'dang*' /
+	assert_output --partial "found a link to nothing at dangling"
+	refused fs.img "$WUC" put fs.img none /
+	assert_output --partial "found nothing at none"
+}
