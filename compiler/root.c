@@ -419,8 +419,15 @@ static int tell_user(struct root *r, struct tree *t, struct buffer *guest, struc
 	return 0;
 }
 
-static void tell_environment(const struct oci_config *c, struct buffer *guest)
+static int tell_environment(struct root *r, struct buffer *guest, struct diag *d)
 {
+	const struct oci_config *c = &r->image.config;
+
+	if (c->environment_count > WU_GUEST_BASE_VARIABLES)
+		return place_fail(d, &lowest(r)->place,
+			"expected an image with at most %d variables in its environment, "
+			"found %zu",
+			WU_GUEST_BASE_VARIABLES, c->environment_count);
 	for (size_t i = 0; i < c->environment_count; i++) {
 		const char *variable = c->environment[i];
 
@@ -430,6 +437,7 @@ static void tell_environment(const struct oci_config *c, struct buffer *guest)
 		else
 			buffer_printf(guest, "environment %s\n", variable);
 	}
+	return 0;
 }
 
 static int tell_init(struct root *r, struct tree *t, struct buffer *guest, struct diag *d)
@@ -457,8 +465,15 @@ static int tell_agent(
 		return -1;
 	if (c->folder && *c->folder)
 		buffer_printf(guest, "folder %s\n", c->folder);
-	tell_environment(c, guest);
-	return tell_user(r, t, guest, d);
+	if (tell_environment(r, guest, d) < 0 || tell_user(r, t, guest, d) < 0)
+		return -1;
+	if (guest->size >= WU_GUEST_BASE_BYTES)
+		return place_fail(d, &lowest(r)->place,
+			"expected an image whose environment, user and folder take less "
+			"than %d bytes, as a guest's /" WU_GUEST_BASE
+			" has them, found %zu",
+			WU_GUEST_BASE_BYTES, guest->size);
+	return 0;
 }
 
 static int write_image(struct root *r, struct tree *t, int dirfd, struct diag *d)

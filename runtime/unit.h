@@ -63,6 +63,8 @@
 
 /* What the agent must know of the base, in the initrd; absent: nothing. */
 #define WU_GUEST_BASE "etc/base"
+#define WU_GUEST_BASE_BYTES 65536 /* it has fewer */
+#define WU_GUEST_BASE_VARIABLES 512
 
 /* On the output disk. */
 #define WU_RECORD_FOLDER ".wu"

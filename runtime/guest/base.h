@@ -5,10 +5,11 @@
 #define GUEST_BASE_H
 
 #include "launch.h"
+#include "runtime/unit.h"
 #include "text.h"
 
-#define BASE_BYTES 65536
-#define BASE_VARIABLES 512
+#define BASE_BYTES WU_GUEST_BASE_BYTES
+#define BASE_VARIABLES WU_GUEST_BASE_VARIABLES
 
 struct base {
 	int has_root;	    /* the root is a disk, under an overlay in memory */

@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include "compiler/root.h"
+#include "runtime/unit.h"
 
 struct lab {
 	struct scratch *scratch;
@@ -172,12 +173,44 @@ static void test_look_again(void **state)
 	buffer_clear(&after);
 }
 
+/* The agent takes no more. */
+static void test_environment(void **state)
+{
+	struct lab *l = *state;
+	struct oci_config *c = &l->root.image.config;
+	const char *list[WU_GUEST_BASE_VARIABLES + 1];
+	char *large = memory_alloc(WU_GUEST_BASE_BYTES);
+
+	for (size_t i = 0; i <= WU_GUEST_BASE_VARIABLES; i++)
+		list[i] = "V=x";
+	open_root(l, "tree");
+	c->environment = list;
+	c->environment_count = WU_GUEST_BASE_VARIABLES;
+	expect_written(l);
+	c->environment_count++;
+	expect_refused(l,
+		"lab.lua:1: base: expected an image with at most 512 variables in "
+		"its environment, found 513");
+	memset(large, 'x', WU_GUEST_BASE_BYTES - 19);
+	large[1] = '=';
+	list[0] = large;
+	c->environment_count = 1; /* with the first line, "root", a byte less than all */
+	expect_written(l);
+	large[WU_GUEST_BASE_BYTES - 19] = 'x';
+	expect_refused(l,
+		"lab.lua:1: base: expected an image whose environment, user and "
+		"folder take less than 65536 bytes, as a guest's /etc/base has "
+		"them, found 65536");
+	free(large);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_look_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
