@@ -478,7 +478,9 @@ static int tell_agent(
 
 static int write_image(struct root *r, struct tree *t, int dirfd, struct diag *d)
 {
-	struct ext4_options o = {.label = WU_ROOT_LABEL, .epoch = r->chain->boot.epoch};
+	struct ext4_options o = {.label = WU_ROOT_LABEL,
+		.epoch = r->chain->boot.epoch,
+		.stream.no_whole = 1};
 	CLEANUP(file_close) int fd = -1;
 
 	if (ext4_write(dirfd, WU_ROOT_IMAGE, t, &o, d) < 0)

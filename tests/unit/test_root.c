@@ -173,6 +173,21 @@ static void test_look_again(void **state)
 	buffer_clear(&after);
 }
 
+/* A member of 1 TiB, of which the tar has a byte: its digest would take an hour. */
+static void test_holes(void **state)
+{
+	struct lab *l = *state;
+	struct buffer output = {0};
+
+	scratch_must_run(l->scratch, &output, "truncate", "-s", "1T", "tree/large");
+	scratch_must_run(l->scratch, &output, "tar", "-C", "tree", "-cSf", "x.tar", ".");
+	open_root(l, "x.tar");
+	alarm(60);
+	expect_written(l);
+	alarm(0);
+	buffer_clear(&output);
+}
+
 /* The agent takes no more. */
 static void test_environment(void **state)
 {
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_look_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_holes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
 	};
 
