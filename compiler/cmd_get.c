@@ -33,7 +33,7 @@ static const char help[] =
 	"PART is the partition's number; 0 is the whole image. It may be left out where "
 	"there\n"
 	"is but one.\n"
-	"Exit status: 0 done, 1 failed or damaged, 2 bad usage.\n";
+	"Exit status: 0 done, 1 failed or not all came out, 2 bad usage.\n";
 
 struct get_arguments {
 	struct arguments common;

@@ -30,9 +30,8 @@ static const char help[] =
 	"  -q, --quiet        say nothing where all goes well\n"
 	"  -h, --help         this text\n"
 	"\n"
-	"Exit status: 0; 1 where some of the disk could not be read; 125 where DIR "
-	"could\n"
-	"not be written.\n";
+	"Exit status: 0; 1 where some of the disk could not be read or is over a limit;\n"
+	"125 where DIR could not be written.\n";
 
 /* Opens DIR, which it makes where it is not there. */
 static int open_empty_folder(const char *path, int *made, struct diag *d)
@@ -89,10 +88,11 @@ static void print_list(FILE *out, const char *what, const json_t *list, uint64_t
 static int report(const struct unpack *u, const char *path, const struct options *o,
 	const struct stdio *stdio, struct diag *d)
 {
-	char *damage = unpack_describe_damage(u);
+	char *loss = unpack_describe_loss(u);
 	char size[QUANTITY_TEXT];
 
 	print_list(stdio->err, "left out", u->skipped, u->skipped_count);
+	print_list(stdio->err, "over a limit", u->limited, u->limited_count);
 	/* A disk that is none has one thing to say, and main.c says it. */
 	if (!u->is_no_disk)
 		print_list(stdio->err, "damaged", u->damaged, u->damaged_count);
@@ -101,16 +101,16 @@ static int report(const struct unpack *u, const char *path, const struct options
 			quantity_format_size(u->totals.bytes, size));
 	if (u->host_failure)
 		diag_fail(d, "%s: %s", path, u->host_failure);
-	else if (damage)
-		diag_fail(d, "%s%s", damage,
+	else if (loss)
+		diag_fail(d, "%s%s", loss,
 			u->is_no_disk && !o->place.folder
 				? " (a disk that is no unit's output takes --offset or "
 				  "--folder)"
 				: "");
-	free(damage);
+	free(loss);
 	if (u->host_failure)
 		return EXIT_HOST_FAILED;
-	return u->damaged_count || !u->complete ? EXIT_FAILED : 0;
+	return u->damaged_count || u->limited_count || !u->complete ? EXIT_FAILED : 0;
 }
 
 static int unpack(const char *image_path, const char *path, const struct options *o,

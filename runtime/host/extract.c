@@ -14,6 +14,7 @@
 #include "image.h"
 
 #define COPY_BYTES (1024 * 1024)
+#define FILE_BLOCKS_MAX (1ULL << 32) /* of ext4 */
 
 struct extraction {
 	ext2_filsys fs;
@@ -72,9 +73,10 @@ static int fail_here(struct extraction *x)
 {
 	if (errno == EEXIST)
 		return note(x, EXTRACT_DAMAGED, "its name is there twice");
-	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EINVAL ||
-		errno == EFBIG || errno == EMLINK)
+	if (errno == EINVAL)
 		return note(x, EXTRACT_DAMAGED, strerror(errno));
+	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG || errno == EMLINK)
+		return note(x, EXTRACT_LIMITED, strerror(errno));
 	return diag_fail_errno(x->d, "%s", x->path.bytes);
 }
 
@@ -314,8 +316,11 @@ static int extract_file(struct extraction *x, int dir, const char *name, ext2_in
 	CLEANUP(file_close) int out = -1;
 	int first = 0;
 
+	if (size > FILE_BLOCKS_MAX * x->fs->blocksize)
+		return note(x, EXTRACT_DAMAGED,
+			"it says that it is larger than files can be");
 	if (size > EXTRACT_FILE_LIMIT_BYTES)
-		return note(x, EXTRACT_DAMAGED, "it says that it is larger than 4 TiB");
+		return note(x, EXTRACT_LIMITED, "larger than 4 TiB");
 	if (i->i_links_count > 1) {
 		void *known = tfind(&wanted, &x->names, compare_names);
 		int linked =
@@ -401,7 +406,7 @@ static int extract_subfolder(struct extraction *x, int dir, const char *name,
 	int rc;
 
 	if (x->depth >= EXTRACT_DEPTH_LIMIT)
-		return note(x, EXTRACT_DAMAGED, "more than 100 folders deep");
+		return note(x, EXTRACT_LIMITED, "more than 200 folders deep");
 	if (mark_folder(x, inode) < 0)
 		return note(x, EXTRACT_DAMAGED, "a folder that is in two places");
 	if (mkdirat(dir, name, (i->i_mode & 0777) | 0700) < 0)
@@ -503,7 +508,7 @@ static int extract_folder(struct extraction *x, int into, ext2_ino_t inode)
 	if (rc == 0 && damage)
 		rc = note_damage(x, damage);
 	if (rc == 0 && l.too_many)
-		rc = note(x, EXTRACT_DAMAGED, "too many files");
+		rc = note(x, EXTRACT_LIMITED, "more than a million files and folders");
 	free(l.list);
 	arena_clear(&l.arena);
 	return rc;

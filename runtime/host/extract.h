@@ -9,14 +9,17 @@
 
 #include "common/diag.h"
 
-#define EXTRACT_DEPTH_LIMIT 100
+#define EXTRACT_DEPTH_LIMIT 200 /* results are copied with three descriptors a level */
 #define EXTRACT_ENTRY_LIMIT 1000000
 #define EXTRACT_FILE_LIMIT_BYTES (1ULL << 42)
 
 enum extract_note {
 	EXTRACT_SKIPPED, /* left out on purpose: devices, links that leave the folder */
 	EXTRACT_DAMAGED, /* could not be read, or cannot be what it says */
+	EXTRACT_LIMITED, /* over a limit of this program, or of the host's */
 };
+
+#define EXTRACT_NOTES 3
 
 struct extract_totals {
 	uint64_t files, folders, links, bytes;

@@ -308,6 +308,8 @@ static void say_what_was_lost(struct news *n, const struct instance *i)
 	say_entries(n, i, u->skipped, u->skipped_count,
 		u->skipped_count == 1 ? "was left out" : "were left out");
 	say_entries(n, i, u->damaged, u->damaged_count, "could not be read");
+	say_entries(n, i, u->limited, u->limited_count,
+		u->limited_count == 1 ? "is over a limit" : "are over a limit");
 }
 
 static void say_what_is_wrong_with_metrics(struct news *n, const struct instance *i)

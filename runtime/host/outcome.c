@@ -252,7 +252,7 @@ static void clear_findings(struct findings *f)
 static void decide(struct instance *i, struct findings *f, int host_full)
 {
 	f->problem = read_record(i, &f->record);
-	f->damage = i->unpack.skipped ? unpack_describe_damage(&i->unpack) : NULL;
+	f->damage = i->unpack.skipped ? unpack_describe_loss(&i->unpack) : NULL;
 	f->host_failure = i->unpack.host_failure ? memory_strdup(i->unpack.host_failure)
 						 : describe_qemu_failure(i);
 	i->facts.record_class = f->record.class;

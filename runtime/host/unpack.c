@@ -31,6 +31,7 @@ enum { CHILD_IMAGE = 3, CHILD_DEST, CHILD_REPORT };
 /* The report: items of a letter, a text and a NUL. */
 #define ITEM_SKIPPED 'S'
 #define ITEM_DAMAGED 'D'
+#define ITEM_LIMITED 'L'
 #define ITEM_NO_DISK 'N' /* nothing of it can be read */
 #define ITEM_HOST 'H'
 #define ITEM_TOTALS 'T'
@@ -51,28 +52,33 @@ static void say(char item, const char *text)
 }
 
 struct notes {
-	uint64_t counts[2];
+	uint64_t counts[EXTRACT_NOTES];
 };
 
 static void tell(
 	void *context, enum extract_note kind, const char *path, const char *text)
 {
+	static const char items[EXTRACT_NOTES] = {
+		[EXTRACT_SKIPPED] = ITEM_SKIPPED,
+		[EXTRACT_DAMAGED] = ITEM_DAMAGED,
+		[EXTRACT_LIMITED] = ITEM_LIMITED,
+	};
 	struct notes *n = context;
 	char *line;
 
 	if (n->counts[kind]++ >= NOTES_LIMIT)
 		return;
 	line = memory_printf("%.1000s: %s", path, text);
-	say(kind == EXTRACT_SKIPPED ? ITEM_SKIPPED : ITEM_DAMAGED, line);
+	say(items[kind], line);
 	free(line);
 }
 
 static void say_totals(const struct extract_totals *t, const struct notes *n)
 {
 	char *line = memory_printf("%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-				   " %" PRIu64 " %" PRIu64,
+				   " %" PRIu64 " %" PRIu64 " %" PRIu64,
 		t->files, t->folders, t->links, t->bytes, n->counts[EXTRACT_SKIPPED],
-		n->counts[EXTRACT_DAMAGED]);
+		n->counts[EXTRACT_DAMAGED], n->counts[EXTRACT_LIMITED]);
 
 	say(ITEM_TOTALS, line);
 	free(line);
@@ -181,6 +187,7 @@ int unpack_start(struct unpack *u, int image, const struct image_place *p, int d
 	*u = (struct unpack){.pidfd = -1, .socket = -1};
 	u->skipped = json_array();
 	u->damaged = json_array();
+	u->limited = json_array();
 	buffer_add(&u->report, "", 0);
 	if (note_bad_superblock(u, image, p) < 0)
 		return 0;
@@ -199,10 +206,11 @@ int unpack_start(struct unpack *u, int image, const struct image_place *p, int d
 static void take_totals(struct unpack *u, const char *text)
 {
 	if (sscanf(text,
-		    "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		    "%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
 		    " %" SCNu64,
 		    &u->totals.files, &u->totals.folders, &u->totals.links,
-		    &u->totals.bytes, &u->skipped_count, &u->damaged_count) != 6)
+		    &u->totals.bytes, &u->skipped_count, &u->damaged_count,
+		    &u->limited_count) != 7)
 		u->flooded = 1;
 }
 
@@ -212,6 +220,8 @@ static void take_item(struct unpack *u, char item, const char *text)
 		take_note(u->skipped, text);
 	else if (item == ITEM_DAMAGED)
 		take_note(u->damaged, text);
+	else if (item == ITEM_LIMITED)
+		take_note(u->limited, text);
 	else if (item == ITEM_NO_DISK)
 		note_no_disk(u, text);
 	else if (item == ITEM_TOTALS)
@@ -294,20 +304,22 @@ void unpack_clear(struct unpack *u)
 	file_close(&u->socket);
 	json_decref(u->skipped);
 	json_decref(u->damaged);
+	json_decref(u->limited);
 	free(u->host_failure);
 	buffer_clear(&u->report);
 	*u = (struct unpack){.pidfd = -1, .socket = -1};
 }
 
-char *unpack_describe_damage(const struct unpack *u)
+char *unpack_describe_loss(const struct unpack *u)
 {
 	const char *first = json_string_value(json_array_get(u->damaged, 0));
+	const char *over = json_string_value(json_array_get(u->limited, 0));
 
 	if (u->flooded || !u->complete)
 		return memory_strdup(
 			"output disk: the unpacker was ended while it read it");
 	if (!first)
-		return NULL;
+		return over ? memory_printf("output disk: over a limit: %s", over) : NULL;
 	if (strncmp(first, "output disk: ", 13) == 0)
 		return memory_strdup(first);
 	return memory_printf("output disk: %s", first);
@@ -315,9 +327,9 @@ char *unpack_describe_damage(const struct unpack *u)
 
 json_t *unpack_summarize(const struct unpack *u)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:O, s:O}", "files",
+	return json_pack("{s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "files",
 		(json_int_t)u->totals.files, "folders", (json_int_t)u->totals.folders,
 		"links", (json_int_t)u->totals.links, "bytes",
-		(json_int_t)u->totals.bytes, "skipped", u->skipped, "damaged",
-		u->damaged);
+		(json_int_t)u->totals.bytes, "skipped", u->skipped, "damaged", u->damaged,
+		"limited", u->limited);
 }

@@ -19,8 +19,8 @@ struct unpack {
 	struct buffer report;
 	size_t parsed;
 	struct extract_totals totals;
-	json_t *skipped, *damaged; /* arrays of "path: what"; owned */
-	uint64_t skipped_count, damaged_count;
+	json_t *skipped, *damaged, *limited; /* arrays of "path: what"; owned */
+	uint64_t skipped_count, damaged_count, limited_count;
 	char *host_failure; /* this side's, or NULL */
 	int complete;	    /* the child went through the whole disk */
 	int flooded;	    /* it said more than it may */
@@ -43,11 +43,12 @@ int unpack_reap(struct unpack *u);
 void unpack_kill(const struct unpack *u);
 void unpack_clear(struct unpack *u);
 
-/* The first thing that was damaged, or a word on how the child ended; NULL where all
- * went well. The caller frees. */
-char *unpack_describe_damage(const struct unpack *u);
+/* The first thing that was damaged, or over a limit, or a word on how the child ended;
+ * NULL where all went well. The caller frees. */
+char *unpack_describe_loss(const struct unpack *u);
 
-/* {"files", "folders", "links", "bytes", "skipped": […], "damaged": […]}. */
+/* {"files", "folders", "links", "bytes", "skipped": […], "damaged": […],
+ * "limited": […]}. */
 json_t *unpack_summarize(const struct unpack *u);
 
 #endif
