@@ -194,6 +194,17 @@ static void add_disk(
 		add_listed(b, in, WU_DISK_IMAGE, old, 0);
 }
 
+/* While the base is still to be built, what the script would be is not known. */
+static void add_script(
+	struct buffer *b, const struct reasons_input *in, const struct artifact *old)
+{
+	if (!is_whole(in, WU_RUN_SCRIPT, old))
+		buffer_printf(b, "%s: it is missing or damaged\n", WU_RUN_SCRIPT);
+	else if (in->base->folder)
+		buffer_printf(
+			b, "%s: the machine, the base or wuc changed\n", WU_RUN_SCRIPT);
+}
+
 void reasons_add_part(
 	struct buffer *b, const struct reasons_input *in, const struct artifact *part)
 {
@@ -211,9 +222,7 @@ void reasons_add_part(
 	else if (strncmp(path, WU_BASE_FOLDER "/", strlen(WU_BASE_FOLDER) + 1) == 0)
 		add_base(b, in, path);
 	else if (strcmp(path, WU_RUN_SCRIPT) == 0)
-		buffer_printf(b, "%s: %s\n", path,
-			is_whole(in, path, &old) ? "the machine, the base or wuc changed"
-						 : "it is missing or damaged");
+		add_script(b, in, &old);
 	else if (strcmp(path, WU_OUTPUT_IMAGE) == 0)
 		add_output(b, in, &old);
 	/* The listing follows the app disk, which has said why. */

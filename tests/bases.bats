@@ -140,6 +140,17 @@ path_of() {
 	assert_equal "$(cat_from units/u/base/root.img /srv/new)" changed
 }
 
+@test "bases: a dry run gives no reason that it cannot know" {
+	"$WUC" build -q u.lua
+	sed -i 's/above/higher/' upper.lua
+	run -0 --separate-stderr "$WUC" build -n --why u.lua
+	assert_output --partial "base upper: not in the store; it would be built first"
+	refute_output --partial run.sh
+	rm -f units/u/run.sh
+	run -0 --separate-stderr "$WUC" build -n --why u.lua
+	assert_output --partial "run.sh: it is missing or damaged"
+}
+
 @test "bases: make hears of every file that decided" {
 	"$WUC" build -q -MD -MF u.d u.lua
 	for file in lower.lua upper.lua tree/etc/who tree/bin/tool mini.lua mini.lock; do
