@@ -287,8 +287,10 @@ line><-n>'
 	assert_failure 2
 	wu put results "$ID" /output
 	assert_failure 2
+	assert_equal "$stderr" "wurun: put: expected results, an id, files and a place: wurun put RESULTS ID SRC… DEST"
 	wu get results "$ID" x
 	assert_failure 2
+	assert_equal "$stderr" "wurun: get: expected results, an id, files and a place: wurun get RESULTS ID SRC… DEST"
 }
 
 # --- with strangers ---

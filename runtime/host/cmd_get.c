@@ -15,7 +15,6 @@
 #include "common/file.h"
 #include "common/memory.h"
 #include "common/quantity.h"
-#include "common/text.h"
 #include "common/workdir.h"
 #include "control.h"
 #include "receive.h"
@@ -42,33 +41,23 @@ static const char help[] =
 #define ENTRIES_LIMIT 1000000
 
 struct get {
-	const char *results, *id, *user, *dest;
-	char **sources;
-	int source_count, force, quiet;
+	struct command_copy copy;
+	int force;
 	uint64_t limit_bytes;
-	const struct stdio *stdio;
 	int folder;	  /* that is to hold what comes */
 	const char *name; /* the one that comes there; NULL: its own */
 	struct workdir stage;
 };
 
-static void print_skipped(void *context, const char *path, const char *why)
-{
-	const struct get *g = context;
-	char *visible = text_visible(path);
-
-	fprintf(g->stdio->err, "left out: %s: %s\n", visible, why);
-	free(visible);
-}
-
 /* "a/b" is b in a, which must be a folder. */
 static int open_parent(struct get *g, struct diag *d)
 {
-	const char *slash = strrchr(g->dest, '/');
-	char *parent = slash ? memory_printf("%.*s", (int)(slash - g->dest + 1), g->dest)
+	const char *slash = strrchr(g->copy.dest, '/');
+	char *parent = slash ? memory_printf("%.*s", (int)(slash - g->copy.dest + 1),
+				       g->copy.dest)
 			     : memory_strdup(".");
 
-	g->name = slash ? slash + 1 : g->dest;
+	g->name = slash ? slash + 1 : g->copy.dest;
 	g->folder = *g->name ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (g->folder < 0 && !*g->name)
 		errno = ENOENT;
@@ -80,12 +69,12 @@ static int open_parent(struct get *g, struct diag *d)
 
 static int open_dest(struct get *g, struct diag *d)
 {
-	g->folder = open(g->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	g->folder = open(g->copy.dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (g->folder < 0 && errno != ENOENT && errno != ENOTDIR)
-		return diag_fail_errno(d, "%s", g->dest);
-	if (g->folder < 0 && g->source_count > 1)
-		return diag_fail(d, "%s: expected a folder for %d sources", g->dest,
-			g->source_count);
+		return diag_fail_errno(d, "%s", g->copy.dest);
+	if (g->folder < 0 && g->copy.source_count > 1)
+		return diag_fail(d, "%s: expected a folder for %d sources", g->copy.dest,
+			g->copy.source_count);
 	return g->folder < 0 ? open_parent(g, d) : 0;
 }
 
@@ -105,12 +94,12 @@ static int place(struct get *g, const char *from, struct diag *d)
 
 		if (is_there &&
 			(!g->force || !S_ISREG(old.st_mode) || !S_ISREG(new.st_mode)))
-			return diag_fail(d, "%s: %s is there already%s", g->dest, to,
+			return diag_fail(d, "%s: %s is there already%s", g->copy.dest, to,
 				g->force ? "" : " (--force replaces files)");
 		if (!renameat(g->stage.fd, from, g->folder, to))
 			return 0;
 	}
-	return diag_fail_errno(d, "%s: %s", g->dest, to);
+	return diag_fail_errno(d, "%s: %s", g->copy.dest, to);
 }
 
 static int is_entry(const struct dirent *e)
@@ -124,7 +113,7 @@ static int place_all(struct get *g, struct diag *d)
 	int count = scandirat(g->stage.fd, ".", &list, is_entry, alphasort), rc = 0;
 
 	if (count < 0)
-		return diag_fail_errno(d, "%s", g->dest);
+		return diag_fail_errno(d, "%s", g->copy.dest);
 	for (int i = 0; i < count; i++) {
 		if (place(g, list[i]->d_name, d) < 0)
 			rc = -1;
@@ -140,10 +129,10 @@ static int receive_all(
 {
 	struct control_message m;
 
-	for (int i = 0; i < g->source_count; i++)
-		if (control_send_text(c, "argument", g->sources[i], d) < 0)
+	for (int i = 0; i < g->copy.source_count; i++)
+		if (control_send_text(c, "argument", g->copy.sources[i], d) < 0)
 			return -1;
-	if (control_send_text(c, "get", g->user, d) < 0)
+	if (control_send_text(c, "get", g->copy.user, d) < 0)
 		return -1;
 	while (control_next(c, &m, CONTROL_ANSWER_MS, d) == 0) {
 		if (strcmp(m.word, "error") == 0) {
@@ -202,8 +191,8 @@ static int get(struct get *g, struct diag *d)
 		.file = -1,
 		.bytes_left = g->limit_bytes,
 		.entries_left = ENTRIES_LIMIT,
-		.skipped = print_skipped,
-		.context = g,
+		.skipped = command_print_skipped,
+		.context = &g->copy,
 	};
 	char size[QUANTITY_TEXT];
 	int rc, stopped;
@@ -211,16 +200,17 @@ static int get(struct get *g, struct diag *d)
 	c.interrupt = &signals;
 	rc = open_dest(g, d);
 	if (rc == 0)
-		rc = control_open(&c, g->results, g->id, d);
+		rc = control_open(&c, g->copy.results, g->copy.id, d);
 	if (rc == 0)
 		rc = get_staged(g, &c, &r, d);
 	control_close(&c);
 	file_close(&g->folder);
 	stopped = rc < 0 ? read_signal(signals) : 0;
 	/* Of what failed, but for some of it, that is worth telling. */
-	if ((rc == 0 || (rc > 0 && r.files)) && !g->quiet)
-		fprintf(g->stdio->out, "%s: %" PRIu64 " file%s, %s\n", g->dest, r.files,
-			r.files == 1 ? "" : "s", quantity_format_size(r.bytes, size));
+	if ((rc == 0 || (rc > 0 && r.files)) && !g->copy.quiet)
+		fprintf(g->copy.stdio->out, "%s: %" PRIu64 " file%s, %s\n", g->copy.dest,
+			r.files, r.files == 1 ? "" : "s",
+			quantity_format_size(r.bytes, size));
 	if (stopped)
 		return EXIT_SIGNAL + stopped;
 	return rc == 0 ? 0 : EXIT_FAILED;
@@ -237,16 +227,16 @@ static int read_options(int argc, char **argv, struct get *g, struct diag *d)
 	while ((c = getopt_long(argc, argv, "fqh", options, NULL)) != -1) {
 		switch (c) {
 		case 'h':
-			fputs(help, g->stdio->out);
+			fputs(help, g->copy.stdio->out);
 			return 0;
 		case 'R':
-			g->user = WU_USER_ROOT;
+			g->copy.user = WU_USER_ROOT;
 			break;
 		case 'f':
 			g->force = 1;
 			break;
 		case 'q':
-			g->quiet = 1;
+			g->copy.quiet = 1;
 			break;
 		case 'L':
 			if (quantity_parse_size(optarg, &g->limit_bytes) == 0)
@@ -264,9 +254,8 @@ static int read_options(int argc, char **argv, struct get *g, struct diag *d)
 static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 {
 	struct get g = {
-		.user = WU_USER_USER,
+		.copy = {.user = WU_USER_USER, .stdio = stdio},
 		.limit_bytes = LIMIT_DEFAULT,
-		.stdio = stdio,
 		.folder = -1,
 		.stage = WORKDIR_NONE,
 	};
@@ -274,17 +263,8 @@ static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 
 	if (status >= 0)
 		return status;
-	if (argc - optind < 4 || !*argv[optind + 1]) {
-		diag_fail(d, "get: expected results, an id, paths in the guest and a "
-			     "place: wurun get RESULTS ID SRC… DEST");
-		return EXIT_USAGE;
-	}
-	g.results = argv[optind];
-	g.id = argv[optind + 1];
-	g.sources = argv + optind + 2;
-	g.source_count = argc - optind - 3;
-	g.dest = argv[argc - 1];
-	return get(&g, d);
+	status = command_read_copy(&cmd_get, argc, argv, &g.copy, d);
+	return status ? status : get(&g, d);
 }
 
 const struct command cmd_get = {

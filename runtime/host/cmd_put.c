@@ -7,7 +7,6 @@
 #include "command.h"
 #include "common/memory.h"
 #include "common/quantity.h"
-#include "common/text.h"
 #include "control.h"
 #include "send.h"
 
@@ -24,22 +23,6 @@ static const char help[] =
 	"  -h, --help    this text\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 bad usage.\n";
-
-struct put {
-	const char *results, *id, *user, *dest;
-	char **sources;
-	int source_count, quiet;
-	const struct stdio *stdio;
-};
-
-static void print_skipped(void *context, const char *path, const char *why)
-{
-	const struct put *p = context;
-	char *visible = text_visible(path);
-
-	fprintf(p->stdio->err, "left out: %s: %s\n", visible, why);
-	free(visible);
-}
 
 /* The last part of a path; the caller frees. NULL where it has none. */
 static char *last_part(const char *path)
@@ -73,7 +56,7 @@ static int send_source(struct send *s, const char *path, int is_named, struct di
 	return rc;
 }
 
-static int send_all(struct put *p, struct send *s, struct diag *d)
+static int send_all(struct command_copy *p, struct send *s, struct diag *d)
 {
 	struct control *c = s->control;
 	struct control_message m;
@@ -98,10 +81,10 @@ static int send_all(struct put *p, struct send *s, struct diag *d)
 	return strcmp(m.word, "done") == 0 ? 0 : control_fail(c, &m, d);
 }
 
-static int put(struct put *p, struct diag *d)
+static int put(struct command_copy *p, struct diag *d)
 {
 	struct control c = CONTROL_NONE;
-	struct send s = {.control = &c, .skipped = print_skipped, .context = p};
+	struct send s = {.control = &c, .skipped = command_print_skipped, .context = p};
 	char size[QUANTITY_TEXT];
 	int rc = control_open(&c, p->results, p->id, d);
 
@@ -118,8 +101,8 @@ static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 {
 	static const struct option options[] = {{"root", no_argument, NULL, 'R'},
 		{"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {0}};
-	struct put p = {.user = WU_USER_USER, .stdio = stdio};
-	int c;
+	struct command_copy copy = {.user = WU_USER_USER, .stdio = stdio};
+	int c, status;
 
 	while ((c = getopt_long(argc, argv, "qh", options, NULL)) != -1) {
 		if (c == 'h') {
@@ -127,23 +110,14 @@ static int run(int argc, char **argv, const struct stdio *stdio, struct diag *d)
 			return 0;
 		}
 		if (c == 'q')
-			p.quiet = 1;
+			copy.quiet = 1;
 		else if (c == 'R')
-			p.user = WU_USER_ROOT;
+			copy.user = WU_USER_ROOT;
 		else
 			return command_refuse_option(&cmd_put, argv, d);
 	}
-	if (argc - optind < 4 || !*argv[optind + 1]) {
-		diag_fail(d, "put: expected results, an id, files and a place: "
-			     "wurun put RESULTS ID SRC… DEST");
-		return EXIT_USAGE;
-	}
-	p.results = argv[optind];
-	p.id = argv[optind + 1];
-	p.sources = argv + optind + 2;
-	p.source_count = argc - optind - 3;
-	p.dest = argv[argc - 1];
-	return put(&p, d);
+	status = command_read_copy(&cmd_put, argc, argv, &copy, d);
+	return status ? status : put(&copy, d);
 }
 
 const struct command cmd_put = {

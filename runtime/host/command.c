@@ -2,8 +2,10 @@
 #include "command.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 
 #include "common/memory.h"
+#include "common/text.h"
 
 const int memory_exit_status = EXIT_HOST_FAILED;
 
@@ -49,4 +51,31 @@ int command_read_folder(const struct command *c, int argc, char **argv,
 	*status = EXIT_USAGE;
 	return diag_fail(d, "%s: expected a folder of results: wurun %s RESULTS", c->name,
 		c->name);
+}
+
+int command_read_copy(const struct command *c, int argc, char **argv,
+	struct command_copy *copy, struct diag *d)
+{
+	if (argc - optind < 4 || !*argv[optind + 1]) {
+		diag_fail(d,
+			"%s: expected results, an id, files and a place: "
+			"wurun %s RESULTS ID SRC… DEST",
+			c->name, c->name);
+		return EXIT_USAGE;
+	}
+	copy->results = argv[optind];
+	copy->id = argv[optind + 1];
+	copy->sources = argv + optind + 2;
+	copy->source_count = argc - optind - 3;
+	copy->dest = argv[argc - 1];
+	return 0;
+}
+
+void command_print_skipped(void *copy, const char *path, const char *why)
+{
+	const struct command_copy *c = copy;
+	char *visible = text_visible(path);
+
+	fprintf(c->stdio->err, "left out: %s: %s\n", visible, why);
+	free(visible);
 }

@@ -39,4 +39,20 @@ int command_read_folder(const struct command *c, int argc, char **argv,
 	const struct stdio *stdio, const char **folder, int *json, int *status,
 	struct diag *d);
 
+/* What `put` and `get` are given alike. */
+struct command_copy {
+	const char *results, *id, *dest;
+	char **sources;
+	int source_count;
+	const char *user; /* WU_USER_… */
+	int quiet;
+	const struct stdio *stdio;
+};
+
+/* Reads what follows the options: RESULTS ID SRC… DEST. 0, or EXIT_USAGE and a line. */
+int command_read_copy(const struct command *c, int argc, char **argv,
+	struct command_copy *copy, struct diag *d);
+/* Says what a struct command_copy leaves out. */
+void command_print_skipped(void *copy, const char *path, const char *why);
+
 #endif
