@@ -139,6 +139,66 @@ refused() {
 	END
 }
 
+# A guest that comes up with its root read only, and has few inodes.
+make_poor_guest() {
+	mkdir -p poor/etc/init.d
+	cat >poor/etc/init.d/rcS <<-'END'
+		#!/bin/sh
+		/bin/busybox mount -o remount,rw /
+		/bin/busybox --install -s /bin
+		mount -o remount,ro /
+		mount -t tmpfs tmpfs /run
+		hostname guest
+	END
+	chmod 0755 poor/etc/init.d/rcS
+	DISK_FILES=$PWD/poor disk_make_busybox "$1" ext3 -b 1024 -I 128 -N 900
+}
+
+@test "the guest ends well: no inodes, no record, a read-only root" {
+	build_skip_if_lacking
+	make_poor_guest poor.img
+	cat >recipe.lua <<-'END'
+		return unit {
+			name = "poor", layout = "single",
+			base = disk { "poor.img", agent = "none" },
+			params = list { { what = "full" }, { what = "gone" }, { what = "slow" } },
+			command = [[
+				echo {what} | tee what.txt
+				case {what} in
+				full)
+					i=0
+					while true >"$i"; do i=$((i + 1)); done
+					exit 9
+					;;
+				gone) rm -rf .wu ;;
+				slow)
+					rm -rf .wu
+					sleep 1000
+					;;
+				esac]],
+			machine = { time = "6s", memory = "128M" },
+		}
+	END
+	"$WUC" build -q recipe.lua -o unit
+	run "$WURUN" run unit -o results
+	assert_failure 1
+	for folder in results/*; do
+		what=$(jq -r .params.what "$folder/result.json")
+		cat "$folder"/[fp]*/what.txt
+		[ "$what" != full ] || grep -qx full "$folder/stdout"
+		jq -r '[.params.what, .class, .exit_status, .signal] | @csv' "$folder/result.json"
+	done | sort >said
+	run cat said
+	assert_output - <<-'END'
+		"full","disk-full",9,
+		"gone","ok",0,
+		"slow","time-limit",,15
+		full
+		gone
+		slow
+	END
+}
+
 @test "parameters from a floppy; a folder of the system in an application's place" {
 	build_skip_if_lacking
 	mkdir -p files/etc files/app
@@ -274,6 +334,53 @@ refused() {
 	run "$WUC" wrap -q --image disk.img --app fit.awk --home /none -o unit
 	assert_failure 1
 	digests unit | cmp before -
+}
+
+# Prints the lines in which a special built-in is redirected: a shell ends where that fails.
+redirected() {
+	local special='(:|\.|times|eval|exec|export|readonly|set|shift|trap|unset|return|break|continue|exit)'
+	sed "s/'[^']*'//g" "$@" |
+		grep -E "(^|[;&|({!]|\b(if|then|elif|else|do|while|until))\s*$special(\s[^;|&)}]*)?\s[0-9]*[<>]" |
+		sed 's/^\s*//'
+}
+
+@test "no shell that a guest may have ends at what cannot be written" {
+	run redirected - <<-'END'
+		times >"$record/times" || return 0
+		if ! { : >"$x"; } 2>/dev/null; then
+		command times >x || true >"$y" || : x
+	END
+	assert_equal "${#lines[@]}" 2
+	# Both in shells of their own, which may end.
+	run redirected "$ROOT"/compiler/*.in "$ROOT"/runtime/host/*.in
+	assert_output - <<-'END'
+		exec "$@" </dev/null >>"$record/stdout" 2>>"$record/stderr"
+		(set -C && : >"$image") 2>/dev/null ||
+	END
+	small disk.img gpt -t ext4
+	"$WUC" wrap -q --image disk.img --app fit.awk -o unit
+	"$WUC" get -q unit/disk.img /home/auto out
+	sed '/^script=/,$d' out/autorun >check
+	cat >>check <<-'END'
+		home=$1 record=$1/output/.wu mounts='' cpu_ms=7 ms=0 name=x script=x kills=0 from_kills=0
+		class=ok reason='' failed=null scripts='' status=3 number=null all_ms=0 all_cpu_ms=0
+		stopped=no limited=no
+		{
+			hold_record || echo 'no record'
+			read_cpu
+			echo "cpu $cpu_ms"
+			judge || echo "$class"
+			write_record || echo 'not written'
+		} 2>/dev/null
+		echo lived
+	END
+	for shell in dash 'busybox sh' 'bash --posix'; do
+		command -v "${shell%% *}" >/dev/null || skip "lacks ${shell%% *}"
+		# shellcheck disable=SC2086 # its words
+		run $shell check "$PWD/none"
+		assert_output "$(printf '%s\n' 'no record' 'cpu 7' disk-full 'not written' \
+			lived)"
+	done
 }
 
 @test "what wrap is asked must make sense" {
