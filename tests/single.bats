@@ -154,14 +154,15 @@ make_poor_guest() {
 	DISK_FILES=$PWD/poor disk_make_busybox "$1" ext3 -b 1024 -I 128 -N 900
 }
 
-@test "the guest ends well: no inodes, no record, a read-only root" {
+@test "the guest ends well: no inodes, no record, a process that was left, a read-only root" {
 	build_skip_if_lacking
 	make_poor_guest poor.img
 	cat >recipe.lua <<-'END'
 		return unit {
 			name = "poor", layout = "single",
 			base = disk { "poor.img", agent = "none" },
-			params = list { { what = "full" }, { what = "gone" }, { what = "slow" } },
+			params = list { { what = "full" }, { what = "gone" }, { what = "left" },
+				{ what = "slow" } },
 			command = [[
 				echo {what} | tee what.txt
 				case {what} in
@@ -171,6 +172,10 @@ make_poor_guest() {
 					exit 9
 					;;
 				gone) rm -rf .wu ;;
+				left)
+					setsid sleep 301 &
+					setsid sh -c 'trap "" TERM; while :; do sleep 1; done' >/dev/null 2>&1 &
+					;;
 				slow)
 					rm -rf .wu
 					sleep 1000
@@ -185,16 +190,20 @@ make_poor_guest() {
 	for folder in results/*; do
 		what=$(jq -r .params.what "$folder/result.json")
 		cat "$folder"/[fp]*/what.txt
-		[ "$what" != full ] || grep -qx full "$folder/stdout"
+		case $what in
+		full | left) grep -qx "$what" "$folder/stdout" ;;
+		esac
 		jq -r '[.params.what, .class, .exit_status, .signal] | @csv' "$folder/result.json"
 	done | sort >said
 	run cat said
 	assert_output - <<-'END'
 		"full","disk-full",9,
 		"gone","ok",0,
+		"left","ok",0,
 		"slow","time-limit",,15
 		full
 		gone
+		left
 		slow
 	END
 }
@@ -371,6 +380,8 @@ redirected() {
 			echo "cpu $cpu_ms"
 			judge || echo "$class"
 			write_record || echo 'not written'
+			find_ours
+			find_leftovers || echo 'nobody is left'
 		} 2>/dev/null
 		echo lived
 	END
@@ -379,7 +390,7 @@ redirected() {
 		# shellcheck disable=SC2086 # its words
 		run $shell check "$PWD/none"
 		assert_output "$(printf '%s\n' 'no record' 'cpu 7' disk-full 'not written' \
-			lived)"
+			'nobody is left' lived)"
 	done
 }
 
