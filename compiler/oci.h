@@ -15,8 +15,8 @@
 #include "plan.h"
 #include "tree.h"
 
-/* What the image says of running it, checked: no newline in it, names that a shell could
- * have, an absolute folder. "" and 0 where it says nothing. */
+/* What the image says of running it, checked: no newline in it, an absolute folder. ""
+ * and 0 where it says nothing. What of it was left out stands in warnings. */
 struct oci_config {
 	const char *const *environment; /* "NAME=VALUE" */
 	size_t environment_count;
@@ -24,6 +24,8 @@ struct oci_config {
 	const char *folder;	    /* absolute */
 	const char *const *command; /* entry point and arguments */
 	size_t command_count;
+	const char *const *warnings;
+	size_t warning_count;
 };
 
 struct oci_image {

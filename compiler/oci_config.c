@@ -4,9 +4,13 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "runtime/unit.h"
+
 #define LINE_MAX_BYTES 32768
 #define ENTRIES_MAX 4096
 #define USER_MAX_BYTES 256
+#define COMMAND_MAX_BYTES (128 * 1024) /* as Linux has it of one argument */
+#define PATH_NAME "PATH="
 
 struct reading {
 	const struct oci_blobs *blobs;
@@ -28,35 +32,63 @@ static int fail(struct reading *r, const char *field, const char *expected)
 		field, expected);
 }
 
-/* A text that stands on a line of its own in what the guest gets, copied. */
-static const char *copy_line(
+static int fail_limit(struct reading *r, const char *field, size_t limit, const char *of)
+{
+	return oci_fail(r->blobs, r->diag,
+		"the image's configuration: %s: expected at most %zu %s", field, limit,
+		of);
+}
+
+/* A text in the JSON's own memory, or NULL. */
+static const char *get_text(
 	struct reading *r, const json_t *value, const char *field, size_t limit)
 {
 	const char *text = json_string_value(value);
 
-	if (!text) {
+	if (text && strlen(text) <= limit)
+		return text;
+	if (text)
+		fail_limit(r, field, limit, "bytes");
+	else
 		fail(r, field, "a text");
+	return NULL;
+}
+
+/* A text that stands on a line of its own in what the guest gets, copied. */
+static const char *copy_line(
+	struct reading *r, const json_t *value, const char *field, size_t limit)
+{
+	const char *text = get_text(r, value, field, limit);
+
+	if (!text)
 		return NULL;
-	}
-	if (strlen(text) > limit || strpbrk(text, "\n\r")) {
-		fail(r, field,
-			strlen(text) > limit ? "a shorter text" : "a text of one line");
+	if (strpbrk(text, "\n\r")) {
+		fail(r, field, "a text of one line");
 		return NULL;
 	}
 	return arena_strdup(r->arena, text);
+}
+
+/* 1 for a list, 0 for none. */
+static int check_list(struct reading *r, const json_t *array, const char *field)
+{
+	if (!array || json_is_null(array))
+		return 0;
+	if (!json_is_array(array) || json_array_size(array) > ENTRIES_MAX)
+		return fail(r, field, "a list of texts");
+	return 1;
 }
 
 /* Adds an array of texts to a list with room for them; null is none. */
 static int copy_list(struct reading *r, const json_t *array, const char *field,
 	const char **list, size_t *count)
 {
+	int rc = check_list(r, array, field);
 	size_t i;
 	json_t *value;
 
-	if (!array || json_is_null(array))
-		return 0;
-	if (!json_is_array(array) || json_array_size(array) > ENTRIES_MAX)
-		return fail(r, field, "a list of texts");
+	if (rc <= 0)
+		return rc;
 	json_array_foreach(array, i, value)
 	{
 		list[*count] = copy_line(r, value, field, LINE_MAX_BYTES);
@@ -73,19 +105,73 @@ static const char **make_list(struct reading *r, const json_t *one, const json_t
 		(json_array_size(one) + json_array_size(other) + 1) * sizeof(char *));
 }
 
+/* What a guest cannot be told of, and why; NULL: it can. */
+static const char *why_left_out(const char *variable)
+{
+	if (!strchr(variable, '='))
+		return "it has no value";
+	if (strchr(variable, '\n'))
+		return "it has more than one line";
+	return NULL;
+}
+
+static int is_path(const char *variable)
+{
+	return strncmp(variable, PATH_NAME, strlen(PATH_NAME)) == 0;
+}
+
+/* An empty PATH is none, and an earlier one does not come back. */
+static void drop_path(const char **list, size_t *count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++)
+		if (!is_path(list[i]))
+			list[kept++] = list[i];
+	*count = kept;
+}
+
+static int add_variable(struct reading *r, const char *variable, const char **list,
+	const char **warnings, struct oci_config *c)
+{
+	const char *why = why_left_out(variable);
+
+	if (*variable == '=')
+		return fail(r, "Env", "NAME=VALUE");
+	if (why)
+		warnings[c->warning_count++] = arena_printf(r->arena,
+			"%s: the image's configuration: Env: %.*s is left out: %s",
+			r->blobs->name, (int)strcspn(variable, "=\n"), variable, why);
+	else if (strcmp(variable, PATH_NAME) == 0)
+		drop_path(list, &c->environment_count);
+	else
+		list[c->environment_count++] = arena_strdup(r->arena, variable);
+	return 0;
+}
+
 static int read_environment(
 	struct reading *r, const json_t *running, struct oci_config *c)
 {
 	const json_t *array = json_object_get(running, "Env");
-	const char **list = make_list(r, array, NULL);
+	const char **list = make_list(r, array, NULL),
+		   **warnings = make_list(r, array, NULL);
+	int rc = check_list(r, array, "Env");
+	size_t i;
+	json_t *value;
 
-	if (copy_list(r, array, "Env", list, &c->environment_count) < 0)
-		return -1;
-	for (size_t i = 0; i < c->environment_count; i++) {
-		if (!strchr(list[i], '=') || *list[i] == '=')
-			return fail(r, "Env", "NAME=VALUE");
-	}
 	c->environment = list;
+	c->warnings = warnings;
+	if (rc <= 0)
+		return rc;
+	json_array_foreach(array, i, value)
+	{
+		const char *variable = get_text(r, value, "Env", LINE_MAX_BYTES);
+
+		if (!variable || add_variable(r, variable, list, warnings, c) < 0)
+			return -1;
+	}
+	if (c->environment_count > WU_GUEST_BASE_VARIABLES)
+		return fail_limit(r, "Env", WU_GUEST_BASE_VARIABLES, "variables");
 	return 0;
 }
 
@@ -94,6 +180,7 @@ static int read_command(struct reading *r, const json_t *running, struct oci_con
 	const json_t *entry = json_object_get(running, "Entrypoint");
 	const json_t *arguments = json_object_get(running, "Cmd");
 	const char **list = make_list(r, entry, arguments);
+	size_t bytes = 0;
 
 	c->command = list;
 	if (copy_list(r, entry, "Entrypoint", list, &c->command_count) < 0 ||
@@ -101,6 +188,11 @@ static int read_command(struct reading *r, const json_t *running, struct oci_con
 		return -1;
 	if (c->command_count && !*list[0])
 		return fail(r, "Entrypoint", "a program's name");
+	for (size_t i = 0; i < c->command_count; i++)
+		bytes += strlen(list[i]) + 1;
+	if (bytes > COMMAND_MAX_BYTES)
+		return fail_limit(
+			r, "Entrypoint and Cmd", COMMAND_MAX_BYTES, "bytes in all");
 	return 0;
 }
 
@@ -126,8 +218,9 @@ static int read_running(struct reading *r, const json_t *root, struct oci_config
 		read_text(r, running, "User", USER_MAX_BYTES, &c->user) < 0 ||
 		read_text(r, running, "WorkingDir", TREE_PATH_MAX, &c->folder) < 0)
 		return -1;
+	/* From the root on, as container engines take it. */
 	if (*c->folder && *c->folder != '/')
-		return fail(r, "WorkingDir", "an absolute path");
+		c->folder = arena_printf(r->arena, "/%s", c->folder);
 	return 0;
 }
 

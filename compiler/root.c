@@ -382,8 +382,12 @@ static int add_packages(struct root *r, struct tree *t, struct diag *d)
 
 static int add_image(struct root *r, struct tree *t, struct diag *d)
 {
+	const struct oci_config *c = &r->image.config;
+
 	if (r->registry[0] && fetch_image(r, d) < 0)
 		return -1;
+	for (size_t i = 0; i < c->warning_count; i++)
+		supply_say(r->options, 1, "%s", c->warnings[i]);
 	return oci_add_layers(&r->image, t, &lowest(r)->place, d);
 }
 

@@ -56,6 +56,8 @@ static void print_config(const struct oci_image *o)
 	printf("user %s\nfolder %s\n", o->config.user, o->config.folder);
 	for (size_t i = 0; i < o->config.command_count; i++)
 		printf("command %s\n", o->config.command[i]);
+	for (size_t i = 0; i < o->config.warning_count; i++)
+		printf("warning %s\n", o->config.warnings[i]);
 }
 
 static int list_image(const char *reference, int config, struct diag *d)

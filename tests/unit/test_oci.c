@@ -372,8 +372,6 @@ static void test_configs(void **state)
 		"i: the image's configuration: config: expected an object");
 	expect_config("\"config\":{\"Env\":[\"=x\"]},",
 		"i: the image's configuration: Env: expected NAME=VALUE");
-	expect_config("\"config\":{\"Env\":[\"A=b\\nroot\"]},",
-		"i: the image's configuration: Env: expected a text of one line");
 	expect_config("\"config\":{\"Env\":\"A=b\"},",
 		"i: the image's configuration: Env: expected a list of texts");
 	expect_config("\"config\":{\"Env\":[\"A=\\u0000\"]},",
@@ -383,10 +381,89 @@ static void test_configs(void **state)
 		"i: the image's configuration: User: expected a text of one line");
 	expect_config("\"config\":{\"User\":7},",
 		"i: the image's configuration: User: expected a text");
-	expect_config("\"config\":{\"WorkingDir\":\"home\"},",
-		"i: the image's configuration: WorkingDir: expected an absolute path");
 	expect_config("\"config\":{\"Entrypoint\":[\"\"]},",
 		"i: the image's configuration: Entrypoint: expected a program's name");
+}
+
+/* What is understood, a line each. */
+static void expect_running(const char *config, const char *text)
+{
+	struct arena a = {0};
+	struct diag d = {0};
+	struct buffer b = {0};
+	struct oci_image o;
+	struct image i;
+	void *scratch;
+
+	scratch_setup(&scratch);
+	image_start(&i, scratch);
+	image_end(&i, config);
+	assert_int_equal(oci_open(&o, i.s->path, NULL, "i", NULL, &a, &d), 0);
+	scratch_expect_none(&d);
+	buffer_add_text(&b, "");
+	for (size_t k = 0; k < o.config.environment_count; k++)
+		buffer_printf(&b, "%s\n", o.config.environment[k]);
+	if (*o.config.folder)
+		buffer_printf(&b, "in %s\n", o.config.folder);
+	for (size_t k = 0; k < o.config.warning_count; k++)
+		buffer_printf(&b, "! %s\n", o.config.warnings[k]);
+	assert_string_equal(b.bytes, text);
+	buffer_clear(&b);
+	oci_close(&o);
+	arena_clear(&a);
+	scratch_teardown(&scratch);
+}
+
+static void test_running(void **state)
+{
+	(void)state;
+	expect_running("\"config\":{\"WorkingDir\":\"home/a\"},", "in /home/a\n");
+	expect_running("\"config\":{\"Env\":[\"B=\\r=\",\"FOO\",\"A=1\\n2\",\"C\\nD=1\","
+		       "\"B C=\"]},",
+		"B=\r=\nB C=\n"
+		"! i: the image's configuration: Env: FOO is left out: it has no value\n"
+		"! i: the image's configuration: Env: A is left out: it has more than "
+		"one line\n"
+		"! i: the image's configuration: Env: C is left out: it has more than "
+		"one line\n");
+	expect_running("\"config\":{\"Env\":[\"PATH=\"]},", "");
+	expect_running("\"config\":{\"Env\":[\"PATH=/a\",\"A=1\",\"PATH=\"]},", "A=1\n");
+	expect_running("\"config\":{\"Env\":[\"PATH=\",\"PATH=/b\"]},", "PATH=/b\n");
+}
+
+/* A list of that many texts of that many bytes, as "config":{FIELD: … */
+static char *make_list(const char *field, size_t count, int bytes)
+{
+	struct buffer b = {0};
+
+	buffer_printf(&b, "\"config\":{\"%s\":[", field);
+	for (size_t i = 0; i < count; i++)
+		buffer_printf(&b, "%s\"A=%0*zu\"", i ? "," : "", bytes - 2, i);
+	buffer_printf(&b, "]},");
+	return b.bytes;
+}
+
+static void expect_list(const char *field, size_t count, int bytes, const char *text)
+{
+	char *config = make_list(field, count, bytes);
+
+	expect_config(config, text);
+	free(config);
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	expect_list("Env", 512, 8, NULL);
+	expect_list("Env", 513, 8,
+		"i: the image's configuration: Env: expected at most 512 variables");
+	expect_list("Env", 1, 32768, NULL);
+	expect_list("Env", 1, 32769,
+		"i: the image's configuration: Env: expected at most 32768 bytes");
+	expect_list("Cmd", 4, 32767, NULL);
+	expect_list("Cmd", 5, 32767,
+		"i: the image's configuration: Entrypoint and Cmd: expected at most "
+		"131072 bytes in all");
 }
 
 static void expect_split(
@@ -448,6 +525,8 @@ int main(void)
 			test_empty_layers, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_bad_members),
 		cmocka_unit_test(test_configs),
+		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test_setup_teardown(
 			test_split, scratch_setup, scratch_teardown),
 		cmocka_unit_test(test_references),
