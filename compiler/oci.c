@@ -19,14 +19,28 @@ static int is_there(const char *folder, const char *path)
 	return found;
 }
 
+/* Where the digest "sha256:…" of a manifest begins, or NULL. */
+static const char *find_digest(const char *reference)
+{
+	const char *at = strrchr(reference, '@');
+	char hex[DIGEST_HEX];
+
+	return at && oci_read_digest(at + 1, hex) ? at + 1 : NULL;
+}
+
 const char *oci_split(
 	const char *folder, const char *reference, const char **path, struct arena *a)
 {
-	const char *end = reference + strlen(reference), *last = NULL;
+	const char *end = reference + strlen(reference), *last = NULL,
+		   *digest = find_digest(reference);
 
 	*path = reference;
 	if (is_there(folder, reference))
 		return NULL;
+	if (digest) {
+		*path = arena_memdup(a, reference, (size_t)(digest - 1 - reference));
+		return digest;
+	}
 	while (end > reference) {
 		if (*--end != ':')
 			continue;

@@ -36,9 +36,9 @@ struct oci_image {
 	const char *input; /* the host file that says which image it is, for depfiles */
 };
 
-/* Splits "PATH[:TAG]", both as they are written: the path is the longest part before a
- * colon that exists (below `folder` where it is relative), or the whole. Returns the tag,
- * or NULL where there is none. */
+/* Splits "PATH[:TAG]" or "PATH@sha256:HEX", both as they are written: the path is the
+ * longest part before a colon that exists (below `folder` where it is relative), or the
+ * whole. Returns the tag, or NULL where there is none. */
 const char *oci_split(
 	const char *folder, const char *reference, const char **path, struct arena *a);
 

@@ -7,6 +7,7 @@
 #include "oci_config.h"
 
 #define DEPTH_MAX 4
+#define INDEXES_MAX 64 /* that are read on the way to a manifest */
 #define LAYERS_MAX 1024
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define IMAGE_NAME "io.containerd.image.name"
@@ -17,6 +18,14 @@ struct layout {
 	struct diag *diag;
 	const char **config;
 	size_t *config_size;
+	unsigned indexes; /* read so far */
+};
+
+/* What images there are, for the message of a choice that could not be made. */
+struct choice {
+	struct buffer tags;    /* with the platform, where it is another's */
+	struct buffer digests; /* of ours without a tag */
+	size_t found;	       /* of ours that are meant */
 };
 
 static const char *text_of(const json_t *object, const char *name)
@@ -107,13 +116,19 @@ static int is_layer(const char *media_type)
 	return is_one_of(media_type, types);
 }
 
+static int is_image(const json_t *entry)
+{
+	const char *type = text_of(entry, "mediaType");
+
+	return is_manifest(type) || is_index(type);
+}
+
 /* Where an entry says what it is for. */
 static int suits_us(const json_t *entry)
 {
 	const json_t *platform = json_object_get(entry, "platform");
-	const char *type = text_of(entry, "mediaType");
 
-	if (!is_manifest(type) && !is_index(type))
+	if (!is_image(entry))
 		return 0;
 	return !json_is_object(platform) ||
 	       (strcmp(text_of(platform, "os"), "linux") == 0 &&
@@ -138,42 +153,83 @@ static const char *tag_of(const json_t *entry)
 	return *name ? name : text_of(notes, IMAGE_NAME);
 }
 
+/* Its digest names it, too. */
 static int has_tag(const json_t *entry, const char *tag)
 {
 	const json_t *notes = json_object_get(entry, "annotations");
 
-	return is_tagged(text_of(notes, REF_NAME), tag) ||
+	return strcmp(text_of(entry, "digest"), tag) == 0 ||
+	       is_tagged(text_of(notes, REF_NAME), tag) ||
 	       is_tagged(text_of(notes, IMAGE_NAME), tag);
 }
 
-static void add_tag(struct buffer *tags, const char *name)
+static void add_name(struct buffer *names, const char *name)
 {
 	if (*name)
-		buffer_printf(tags, "%s%s", tags->size ? ", " : "", name);
+		buffer_printf(names, "%s%s", names->size ? ", " : "", name);
+}
+
+static void note_entry(struct choice *c, const json_t *entry)
+{
+	const json_t *platform = json_object_get(entry, "platform");
+	const char *tag = tag_of(entry);
+
+	if (!*tag && suits_us(entry))
+		add_name(&c->digests, text_of(entry, "digest"));
+	add_name(&c->tags, tag);
+	if (*tag && !suits_us(entry))
+		buffer_printf(&c->tags, " for %s/%s", text_of(platform, "os"),
+			text_of(platform, "architecture"));
+}
+
+static void choice_clear(struct choice *c)
+{
+	buffer_clear(&c->tags);
+	buffer_clear(&c->digests);
+}
+
+/* Several, without a tag or of it. */
+static int fail_many(struct layout *l, const char *tag, const struct choice *c)
+{
+	const struct oci_blobs *b = &l->layers->blobs;
+
+	if (tag)
+		return oci_fail(b, l->diag,
+			"expected one image of the tag \"%s\", found %zu", tag, c->found);
+	if (c->tags.size)
+		return oci_fail(b, l->diag,
+			"expected one image, found %zu: name one by its tag, as in "
+			"\"PATH:TAG\" (tags: %s)",
+			c->found, c->tags.bytes);
+	if (c->digests.size)
+		return oci_fail(b, l->diag,
+			"expected one image, found %zu without tags: name one by its "
+			"digest, as in \"PATH@sha256:HEX\" (%s)",
+			c->found, c->digests.bytes);
+	return oci_fail(b, l->diag,
+		"expected one image, found %zu without tags: save one by its name, as "
+		"in `docker save NAME:TAG`",
+		c->found);
 }
 
 /* The message of a choice that could not be made. */
-static int fail_choice(
-	struct layout *l, const char *tag, size_t found, struct buffer *tags)
+static int fail_choice(struct layout *l, const char *tag, struct choice *c)
 {
-	const char *list = tags->size ? tags->bytes : "none";
+	const struct oci_blobs *b = &l->layers->blobs;
 
-	if (tag && found)
-		oci_fail(&l->layers->blobs, l->diag,
-			"expected one image of the tag \"%s\", found %zu", tag, found);
+	if (c->found)
+		fail_many(l, tag, c);
 	else if (tag)
-		oci_fail(&l->layers->blobs, l->diag,
-			"no image for linux/amd64 has the tag \"%s\" (tags: %s)", tag,
-			list);
-	else if (found)
-		oci_fail(&l->layers->blobs, l->diag,
-			"expected one image, found %zu: name one by its tag, as in "
-			"\"PATH:TAG\" (tags: %s)",
-			found, list);
+		oci_fail(b, l->diag,
+			"no image for linux/amd64 has the %s \"%s\" (tags: %s)",
+			strncmp(tag, "sha256:", 7) == 0 ? "digest" : "tag", tag,
+			c->tags.size ? c->tags.bytes : "none");
 	else
-		oci_fail(&l->layers->blobs, l->diag,
-			"expected an image for linux/amd64, found none");
-	buffer_clear(tags);
+		oci_fail(b, l->diag,
+			"expected an image for linux/amd64, found none%s%s%s",
+			c->tags.size ? " (tags: " : "", c->tags.size ? c->tags.bytes : "",
+			c->tags.size ? ")" : "");
+	choice_clear(c);
 	return -1;
 }
 
@@ -182,44 +238,26 @@ static int choose_tagged(
 	struct layout *l, const json_t *index, const char *tag, struct oci_descriptor *of)
 {
 	const json_t *entries = json_object_get(index, "manifests"), *chosen = NULL;
-	struct buffer tags = {0};
-	size_t i, found = 0;
+	struct choice c = {0};
+	size_t i;
 	json_t *entry;
 
 	json_array_foreach(entries, i, entry)
 	{
-		if (!suits_us(entry))
-			continue;
-		add_tag(&tags, tag_of(entry));
-		if (tag && !has_tag(entry, tag))
+		if (is_image(entry))
+			note_entry(&c, entry);
+		if (!suits_us(entry) || (tag && !has_tag(entry, tag)))
 			continue;
 		if (chosen &&
 			strcmp(text_of(chosen, "digest"), text_of(entry, "digest")) == 0)
 			continue;
 		chosen = entry;
-		found++;
+		c.found++;
 	}
-	if (found != 1)
-		return fail_choice(l, tag, found, &tags);
-	buffer_clear(&tags);
+	if (c.found != 1)
+		return fail_choice(l, tag, &c);
+	choice_clear(&c);
 	return read_descriptor(l, chosen, "index.json", of);
-}
-
-/* The first for us of a nested index. */
-static int choose_platform(
-	struct layout *l, const json_t *index, struct oci_descriptor *of)
-{
-	const json_t *entries = json_object_get(index, "manifests");
-	struct buffer tags = {0};
-	json_t *entry;
-	size_t i;
-
-	json_array_foreach(entries, i, entry)
-	{
-		if (suits_us(entry))
-			return read_descriptor(l, entry, "the image's index", of);
-	}
-	return fail_choice(l, NULL, 0, &tags);
 }
 
 static const char *blob_path(struct layout *l, const struct oci_descriptor *of)
@@ -280,24 +318,47 @@ static int read_manifest(struct layout *l, const json_t *manifest)
 	return *l->config ? 0 : -1;
 }
 
-/* From a descriptor through nested indexes to the manifest. */
-static int read_descended(struct layout *l, struct oci_descriptor *of)
-{
-	for (int depth = 0; depth < DEPTH_MAX; depth++) {
-		const char *text =
-			oci_blobs_read_blob(&l->layers->blobs, of, l->arena, l->diag);
-		json_t *j;
-		int rc, done = !is_index(of->media_type);
+static int descend(struct layout *l, const struct oci_descriptor *of, int depth);
 
-		j = text ? parse(l, text, of->size, blob_path(l, of), 0) : NULL;
-		if (!j)
-			return -1;
-		rc = done ? read_manifest(l, j) : choose_platform(l, j, of);
-		json_decref(j);
-		if (done || rc < 0)
-			return rc;
+/* The first for us of a nested index. */
+static int descend_index(struct layout *l, const json_t *index, int depth)
+{
+	const json_t *entries = json_object_get(index, "manifests");
+	struct oci_descriptor of;
+	json_t *entry;
+	int rc = 0;
+	size_t i;
+
+	if (depth == DEPTH_MAX || ++l->indexes > INDEXES_MAX)
+		return oci_fail(
+			&l->layers->blobs, l->diag, "indexes in indexes, too many");
+	json_array_foreach(entries, i, entry)
+	{
+		if (!suits_us(entry))
+			continue;
+		rc = read_descriptor(l, entry, "the image's index", &of) < 0
+			     ? -1
+			     : descend(l, &of, depth + 1);
+		if (rc != 0)
+			break;
 	}
-	return oci_fail(&l->layers->blobs, l->diag, "indexes in indexes, too many");
+	return rc;
+}
+
+/* From a descriptor through nested indexes to the manifest, which is read: 1, or 0 where
+ * there is none for us. */
+static int descend(struct layout *l, const struct oci_descriptor *of, int depth)
+{
+	const char *text = oci_blobs_read_blob(&l->layers->blobs, of, l->arena, l->diag);
+	json_t *j = text ? parse(l, text, of->size, blob_path(l, of), 0) : NULL;
+	int rc = -1;
+
+	if (j && is_index(of->media_type))
+		rc = descend_index(l, j, depth);
+	else if (j)
+		rc = read_manifest(l, j) < 0 ? -1 : 1;
+	json_decref(j);
+	return rc;
 }
 
 static int read_index(struct layout *l, const char *text, size_t size, const char *tag)
@@ -307,11 +368,13 @@ static int read_index(struct layout *l, const char *text, size_t size, const cha
 	int rc = j ? choose_tagged(l, j, tag, &of) : -1;
 
 	json_decref(j);
-	return rc < 0 ? -1 : read_descended(l, &of);
+	if (rc == 0)
+		rc = descend(l, &of, 0);
+	return rc == 0 ? fail_choice(l, NULL, &(struct choice){0}) : rc < 0 ? -1 : 0;
 }
 
 /* Docker's list of images: 1 where this one is meant. */
-static int is_meant(const json_t *entry, const char *tag, struct buffer *tags)
+static int is_meant(const json_t *entry, const char *tag, struct choice *c)
 {
 	const json_t *names = json_object_get(entry, "RepoTags");
 	int meant = !tag;
@@ -322,7 +385,7 @@ static int is_meant(const json_t *entry, const char *tag, struct buffer *tags)
 	{
 		const char *text = json_string_value(name);
 
-		add_tag(tags, text ? text : "");
+		add_name(&c->tags, text ? text : "");
 		if (tag && text && is_tagged(text, tag))
 			meant = 1;
 	}
@@ -376,24 +439,42 @@ static int read_docker_image(struct layout *l, const json_t *entry)
 static int read_docker(struct layout *l, const char *text, size_t size, const char *tag)
 {
 	json_t *list = parse(l, text, size, "manifest.json", 1), *entry, *chosen = NULL;
-	struct buffer tags = {0};
-	size_t i, found = 0;
+	struct choice c = {0};
+	size_t i;
 	int rc;
 
 	if (!list)
 		return -1;
 	json_array_foreach(list, i, entry)
 	{
-		if (!is_meant(entry, tag, &tags))
+		if (!is_meant(entry, tag, &c))
 			continue;
 		chosen = entry;
-		found++;
+		c.found++;
 	}
-	rc = found == 1 ? read_docker_image(l, chosen)
-			: fail_choice(l, tag, found, &tags);
-	buffer_clear(&tags);
+	rc = c.found == 1 ? read_docker_image(l, chosen) : fail_choice(l, tag, &c);
+	choice_clear(&c);
 	json_decref(list);
 	return rc;
+}
+
+/* There is no list that could be read. */
+static int fail_layout(struct layout *l)
+{
+	const struct oci_blobs *b = &l->layers->blobs;
+	struct oci_blob blob;
+	int found = oci_blobs_find(b, "manifest.json", &blob, l->diag);
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return oci_fail(b, l->diag,
+			"expected an OCI image layout or what `docker save` writes, "
+			"found neither index.json nor manifest.json in it");
+	oci_blob_close(&blob);
+	return oci_fail(b, l->diag,
+		"found manifest.json but no index.json in it: what `docker save` writes "
+		"is taken as a tar, not unpacked");
 }
 
 int oci_layout_read(struct oci_layers *layers, const char *tag, const char **config,
@@ -419,9 +500,5 @@ int oci_layout_read(struct oci_layers *layers, const char *tag, const char **con
 		text = oci_blobs_read(&layers->blobs, "index.json", &size, a, d);
 	if (text)
 		return read_index(&l, text, size, tag);
-	if (d->count > before)
-		return -1;
-	return oci_fail(&layers->blobs, d,
-		"expected an OCI image layout or what `docker save` writes, found neither "
-		"index.json nor manifest.json in it");
+	return d->count > before ? -1 : fail_layout(&l);
 }

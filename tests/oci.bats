@@ -333,6 +333,42 @@ fit() {
 	assert_line 'user 7'
 }
 
+edit() { # FILE FILTER
+	jq -c "$2" "$1" >edited
+	mv edited "$1"
+}
+
+@test "of images without tags one is named by its digest" {
+	cp -r "$MADE/image" two
+	umoci tag --image two:t other
+	umoci config --image two:other --config.user 7
+	edit two/index.json 'del(.manifests[].annotations)'
+	local first second
+	read -r first second < <(jq -r '[.manifests[].digest] | join(" ")' two/index.json)
+	run -1 "$LIST" "$PWD/two"
+	assert_output "oci-list: image: expected one image, found 2 without tags: name one by its digest, as in \"PATH@sha256:HEX\" ($first, $second)"
+	run -0 "$LIST" --config "$PWD/two@$second"
+	assert_line 'user 7'
+	same_as_list "$PWD/two@$first"
+	run -1 "$LIST" "$PWD/two@sha256:$(printf %064d 0)"
+	assert_output --partial 'no image for linux/amd64 has the digest "'
+	skopeo copy -q "oci:$MADE/image:t" docker-archive:d.tar:lab/app:1.0
+	tar -xf d.tar manifest.json
+	edit manifest.json '[.[], .[] | .RepoTags = null]'
+	tar -rf d.tar manifest.json
+	run -1 "$LIST" "$PWD/d.tar"
+	assert_output --partial "found 2 without tags: save one by its name, as in \`docker save NAME:TAG\`"
+}
+
+@test "a tag that only other machines have" {
+	cp -r "$MADE/image" arm
+	edit arm/index.json '.manifests[0].platform = {os: "linux", architecture: "arm64"}'
+	run -1 "$LIST" "$PWD/arm:t"
+	assert_output 'oci-list: image: no image for linux/amd64 has the tag "t" (tags: t for linux/arm64)'
+	run -1 "$LIST" "$PWD/arm"
+	assert_output 'oci-list: image: expected an image for linux/amd64, found none (tags: t for linux/arm64)'
+}
+
 @test "of an image for many machines ours is taken, another's is refused" {
 	cp -r "$MADE/image" many
 	local first
@@ -344,6 +380,19 @@ fit() {
 	jq -c '.manifests[0].mediaType = "application/vnd.oci.image.index.v1+json"' many/index.json >index
 	mv index many/index.json
 	same_as_list "$PWD/many:t"
+	# One more index, which holds nothing for us, comes first.
+	jq -c 'del(.manifests[1])' nested >arm
+	cp arm "many/blobs/sha256/$(digest_of arm)"
+	jq -c --arg d "sha256:$(digest_of arm)" --argjson s "$(stat -c %s arm)" '.manifests |= [
+		{mediaType: "application/vnd.oci.image.index.v1+json", digest: $d, size: $s}, .[]]' \
+		nested >mixed
+	rm arm
+	store_manifest many mixed
+	same_as_list "$PWD/many:t"
+	edit mixed 'del(.manifests[1:])'
+	store_manifest many mixed
+	run -1 "$LIST" "$PWD/many"
+	assert_output "oci-list: image: expected an image for linux/amd64, found none"
 	cp -r "$MADE/image" arm
 	umoci config --image arm:t --architecture arm64
 	run -1 "$LIST" "$PWD/arm"
@@ -395,6 +444,10 @@ fails() { # TEXT ARGUMENT…: one line, and no more
 	mkdir empty
 	fails "found neither index.json nor manifest.json" "$PWD/empty"
 	fails "No such file or directory" "$PWD/missing"
+	mkdir unpacked
+	tar -C unpacked -xf d.tar
+	fails 'found manifest.json but no index.json in it: what `docker save` writes is taken as a tar' \
+		"$PWD/unpacked"
 	fails "expected a folder or an archive" /dev/null
 	echo '{"manifests": [' >empty/index.json
 	fails "index.json: expected an object in JSON" "$PWD/empty"
