@@ -60,6 +60,7 @@ COMPILER_SOURCES := \
 	compiler/cmd_ls.c \
 	compiler/cmd_put.c \
 	compiler/cmd_wrap.c \
+	compiler/contents.c \
 	compiler/control.c \
 	compiler/cpio.c \
 	compiler/debian.c \

@@ -130,8 +130,8 @@ int host_add(struct host *h, const char *host, const char *shown, const char *de
 			    : ""; /* the contents of "." have no name of their own */
 	if (!S_ISDIR(st.st_mode) && !*dest)
 		return place_fail(h->diag, &h->item->place,
-			"expected a folder for the top of %s, found the file %s", h->top,
-			shown);
+			"expected a folder for the top of %s, found the file %s",
+			*h->top ? h->top : "the disk", shown);
 	path = resolve_join(&h->scratch, h->top, dest);
 	return S_ISDIR(st.st_mode)
 		       ? host_walk_folder(h, real, host, shown, path)

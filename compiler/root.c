@@ -89,37 +89,17 @@ static const char *resolve(struct root *r, const struct base_plan *plan,
 	return path;
 }
 
-/* A folder's owners are whoever unpacked it here: they are not kept unless asked for. */
-static int describe_content(
-	struct root *r, const struct item *given, struct item *item, struct diag *d)
-{
-	const char *path;
-	struct stat st;
-
-	*item = *given;
-	if (item->kind == ITEM_PATH && !strpbrk(item->source, "*?[")) {
-		path = resolve(r, lowest(r), item, "a folder or an archive", d);
-		if (!path)
-			return -1;
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-			item->kind = ITEM_ARCHIVE;
-	}
-	if (!item->keep)
-		item->keep =
-			item->kind == ITEM_ARCHIVE ? KEEP_ALL : KEEP_ALL & ~KEEP_OWNERS;
-	return 0;
-}
-
 /* The folders and archives, described, in the arena. */
 static int describe_contents(struct root *r, struct diag *d)
 {
-	const struct items *given = &lowest(r)->contents;
-	struct item *list = arena_alloc(r->arena, (given->count + 1) * sizeof(*list));
+	struct scan_options o;
 
-	r->contents = (struct items){.list = list, .count = given->count};
-	for (size_t i = 0; i < given->count; i++)
-		if (describe_content(r, &given->list[i], &list[i], d) < 0)
-			return -1;
+	if (set_scan_options(r, lowest(r), &o, d) < 0 ||
+		contents_describe(&r->contents, &lowest(r)->contents, &o, r->arena, d) <
+			0)
+		return -1;
+	for (size_t i = 0; !r->seen.sealed && i < r->contents.folder_count; i++)
+		add_input(r, r->contents.folders[i]);
 	return 0;
 }
 
@@ -156,7 +136,7 @@ static int note_archive(struct root *r, const struct item *item, struct diag *d)
 
 static int note_contents(struct root *r, struct tree *listed, struct diag *d)
 {
-	const struct items *items = &r->contents;
+	const struct items *items = &r->contents.items;
 
 	for (size_t i = 0; i < items->count; i++) {
 		const struct items folder = {.list = &items->list[i], .count = 1};
@@ -401,7 +381,7 @@ static int fill(struct root *r, struct tree *t, struct diag *d)
 	else if (plan->root == ROOT_IMAGE)
 		rc = add_image(r, t, d);
 	else
-		rc = scan(r, t, lowest(r), &r->contents, d);
+		rc = scan(r, t, lowest(r), &r->contents.items, d);
 	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
 		rc = scan(r, t, plan_at(r, i), &plan_at(r, i)->files, d);
 	return rc;

@@ -9,6 +9,7 @@
 
 #include "base.h"
 #include "chain.h"
+#include "contents.h"
 #include "debian.h"
 #include "oci.h"
 #include "supply.h"
@@ -24,9 +25,9 @@ struct root {
 	char registry[DIGEST_HEX]; /* what the image is called there, or "" */
 	struct buffer sources;	   /* what decides the disk beside the layer, in words */
 	size_t pinned_size, pinned_inputs; /* of what comes before files in both */
-	struct items contents; /* the plan's folders and archives, described */
-	struct witness seen;   /* those files */
-	const char **inputs;   /* host files among that */
+	struct contents contents; /* the plan's folders and archives, described */
+	struct witness seen;	  /* those files */
+	const char **inputs;	  /* host files among that */
 	size_t input_count;
 	struct arena *arena;
 };

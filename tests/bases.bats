@@ -96,6 +96,36 @@ path_of() {
 	assert_output --partial "Mode:  04755"
 }
 
+@test "bases: archives by a pattern, and by a name that looks like one" {
+	local name image
+	for name in 1 2; do
+		mkdir -p "part$name/etc"
+		echo "$name" | tee "part$name/etc/who" >"part$name/etc/only$name"
+		tar -C "part$name" -cf "lab-$name.tar" ./etc
+	done
+	mkdir "lab-folder"
+	echo folder >lab-folder/a
+	echo 'return root { "tree", "lab-*", name = "parts" }' >parts.lua
+	"$WUC" base build -q ./parts.lua
+	image=$(path_of ./parts.lua)/root.img
+	assert_equal "$(cat_from "$image" /etc/who)" 2
+	assert_equal "$(cat_from "$image" /etc/only1)" 1
+	assert_equal "$(cat_from "$image" /lab-folder/a)" folder
+	run -0 "$WUC" ls "$image" /
+	refute_output --partial lab-1.tar
+	mv lab-1.tar 'q[1].tar'
+	echo 'return root { "tree", "q[1].tar", name = "odd" }' >odd.lua
+	"$WUC" base build -q ./odd.lua
+	assert_equal "$(cat_from "$(path_of ./odd.lua)/root.img" /etc/who)" 1
+	echo none >lab-2.tar
+	run -1 "$WUC" base build -q ./parts.lua
+	assert_output --regexp '^\./parts\.lua:1: root\[2\]: lab-2\.tar: '
+	mkfifo pipe
+	echo 'return root "pipe"' >bad.lua
+	run -1 "$WUC" base build -q ./bad.lua
+	assert_output --regexp '^\./bad\.lua:1: root(\[1\])?: expected a folder or an archive, found a named pipe at pipe$'
+}
+
 @test "bases: one goes on from another; a guest sees what both say" {
 	command -v qemu-system-x86_64 >/dev/null || skip "lacks qemu-system-x86_64"
 	"$WUC" build -q u.lua
