@@ -446,7 +446,7 @@ fails() { # TEXT ARGUMENT…: one line, and no more
 	fails "No such file or directory" "$PWD/missing"
 	mkdir unpacked
 	tar -C unpacked -xf d.tar
-	fails 'found manifest.json but no index.json in it: what `docker save` writes is taken as a tar' \
+	fails "found manifest.json but no index.json in it: what \`docker save\` writes is taken as a tar" \
 		"$PWD/unpacked"
 	fails "expected a folder or an archive" /dev/null
 	echo '{"manifests": [' >empty/index.json
