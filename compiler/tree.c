@@ -107,8 +107,22 @@ struct node *tree_find_child(
 	return t->index[slot_of(t, hash(folder, name, size), folder, name, size)];
 }
 
+static void drop_gaps(struct entries *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; e->gaps && i < e->count; i++)
+		if (!e->list[i]->removed)
+			e->list[kept++] = e->list[i];
+	if (e->gaps)
+		e->count = kept;
+	e->gaps = 0;
+}
+
 static void append_entry(struct entries *e, struct node *n)
 {
+	if (e->count == e->room && e->gaps > e->room / 2)
+		drop_gaps(e);
 	if (e->count == e->room) {
 		e->room = e->room ? e->room * 2 : 4;
 		e->list = memory_resize(e->list, e->room * sizeof(*e->list));
@@ -156,12 +170,15 @@ static void take_from_index(struct tree *t, const struct node *n)
 /* A file that has other names stays what it is, outside of the tree. */
 static void forget(struct tree *t, struct node *n)
 {
+	if (n->removed)
+		return;
 	take_from_index(t, n);
+	n->removed = 1;
 	if (n->type == NODE_HARDLINK)
 		n->primary->link_count--;
 	if (n->type == NODE_FILE) {
 		n->link_count--;
-		t->has_orphans = n->removed = 1;
+		t->has_orphans = 1;
 	}
 	if (n->type != NODE_FOLDER)
 		return;
@@ -171,16 +188,13 @@ static void forget(struct tree *t, struct node *n)
 	*n->folder = (struct entries){0};
 }
 
+/* It stays in its folder's list: to look for it there would take long where there are
+ * many, and all of them may go. */
 void tree_remove(struct tree *t, struct node *n)
 {
-	struct entries *e = n->parent->folder;
-	size_t i = e->count - 1;
-
-	/* Mostly the newest ones go. */
-	while (e->list[i] != n)
-		i--;
-	memmove(e->list + i, e->list + i + 1, (e->count - i - 1) * sizeof(*e->list));
-	e->count--;
+	if (n->removed)
+		return;
+	n->parent->folder->gaps++;
 	forget(t, n);
 }
 
@@ -523,6 +537,8 @@ static int is_sorted(const struct entries *e)
 static int sort_children(struct node *n, void *context)
 {
 	(void)context;
+	if (n->type == NODE_FOLDER)
+		drop_gaps(n->folder);
 	if (n->type == NODE_FOLDER && !is_sorted(n->folder))
 		qsort(n->folder->list, n->folder->count, sizeof(struct node *), by_name);
 	return 0;
@@ -588,6 +604,8 @@ static int walk_children(
 	for (size_t i = 0; i < folder->folder->count && rc == 0; i++) {
 		struct node *n = folder->folder->list[i];
 
+		if (n->removed)
+			continue;
 		rc = visit(n, context);
 		if (rc == 0 && n->type == NODE_FOLDER)
 			rc = walk_children(n, visit, context);

@@ -54,8 +54,9 @@ struct host_file {
 
 /* What a folder holds. */
 struct entries {
-	struct node **list; /* sorted by tree_finish() */
+	struct node **list; /* sorted by tree_finish(), which drops those removed */
 	size_t count, room;
+	size_t gaps; /* nodes in the list that are removed */
 };
 
 /* There may be millions of these: fields are ordered and sized for that. */
@@ -94,8 +95,8 @@ struct node {
 	uint8_t measured : 1;
 	uint8_t implied : 1;   /* a folder that nothing names: a parent only */
 	uint8_t at_blocks : 1; /* an emitter's own: at.blocks is what counts */
-	uint8_t removed : 1;   /* a file that is no more: one of its names takes its place
-				*/
+	uint8_t removed : 1;   /* no more in the tree, though maybe in a list; of a file
+				  one of its other names takes the place */
 	char name[];
 };
 

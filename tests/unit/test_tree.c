@@ -4,6 +4,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "compiler/stream.h"
 #include "compiler/tree.h"
@@ -206,6 +207,62 @@ static void test_remove(void **state)
 		assert_int_equal(tree_find(&t, path) != NULL, i % 2 && i % 7 != 3);
 	}
 	assert_null(tree_find(&t, "d3"));
+	tree_clear(&t);
+}
+
+static int count_node(struct node *n, void *context)
+{
+	(void)n;
+	++*(size_t *)context;
+	return 0;
+}
+
+/* The oldest of very many first, others in their places, and folders with gaps, too. */
+static void test_remove_many(void **state)
+{
+	const int many = 150000;
+	size_t seen = 0;
+	struct tree t;
+	clock_t before = clock();
+	char path[64];
+
+	(void)state;
+	tree_init(&t, 0);
+	t.replaces = 1;
+	for (int i = 0; i < many; i++) {
+		snprintf(path, sizeof(path), "d/%d", i);
+		add(&t, path, NODE_FILE);
+	}
+	for (int i = 0; i < many; i++) {
+		snprintf(path, sizeof(path), "d/%d", i);
+		if (i % 2)
+			tree_remove(&t, tree_find(&t, path));
+		else
+			add(&t, path, NODE_SYMLINK)->target = "t";
+	}
+	assert_int_equal(t.node_count, 1 + many / 2);
+	tree_walk(&t, count_node, &seen);
+	assert_int_equal(seen, t.node_count);
+	assert_int_equal(tree_find(&t, "d/0")->type, NODE_SYMLINK);
+	assert_null(tree_find(&t, "d/1"));
+	/* One name many times leaves no list that grows. */
+	for (int i = 0; i < many; i++)
+		add(&t, "e/again", NODE_FILE);
+	assert_in_range(tree_find(&t, "e")->folder->room, 1, 16);
+	for (int i = 2; i < many; i++) {
+		snprintf(path, sizeof(path), "d/%d", i);
+		if (i % 2 == 0)
+			tree_remove(&t, tree_find(&t, path));
+	}
+	expect_names(&t, "d 0 e again ");
+	assert_int_equal(tree_find(&t, "d")->folder->count, 1);
+	add(&t, "d/1", NODE_FILE);
+	tree_remove(&t, tree_find(&t, "d/0"));
+	tree_remove(&t, tree_find(&t, "d"));
+	expect_names(&t, "e again ");
+	assert_int_equal(t.node_count, 2);
+	/* One by one they would take minutes. */
+	assert_in_range((clock() - before) / CLOCKS_PER_SEC, 0, 9);
 	tree_clear(&t);
 }
 
@@ -413,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_remove),
+		cmocka_unit_test(test_remove_many),
 		cmocka_unit_test(test_remove_links),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_replace_through_links),
