@@ -94,10 +94,8 @@ static struct node *place_node(
 {
 	struct node *n = tree_find(m->tree, path);
 
-	if (n && n->item == m->item && n->type != NODE_FOLDER && type != NODE_FOLDER) {
-		tree_reset(m->tree, n, type, mode);
-		return n;
-	}
+	if (n && n->item == m->item && n->type != NODE_FOLDER && type != NODE_FOLDER)
+		return tree_reset(m->tree, n, type, mode);
 	n = tree_add(m->tree, path, type, mode, &m->item->place, m->diag);
 	if (n)
 		n->item = m->item;

@@ -444,32 +444,24 @@ static void become(struct node *n, const struct node *from)
 	n->link_count = from->link_count;
 }
 
-struct heir {
-	struct node *from, *to;
-};
-
-static int inherit(struct node *n, void *context)
+/* The other names of a file keep it as that of a node that is removed. To find them now
+ * would take a walk for each. */
+static struct node *leave_to_others(
+	struct tree *t, struct node *n, enum node_type type, mode_t mode)
 {
-	struct heir *h = context;
+	struct node *to;
 
-	if (n->type != NODE_HARDLINK || n->primary != h->from)
-		return 0;
-	if (h->to) {
-		n->primary = h->to;
-		return 0;
-	}
-	h->to = n;
-	become(n, h->from);
-	n->link_count = h->from->link_count - 1;
-	return 0;
+	tree_remove(t, n);
+	to = add_entry(t, n->parent, n->name, strlen(n->name), type);
+	to->item = n->item;
+	fill(to, type, mode, n->place);
+	return to;
 }
 
-void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode)
+struct node *tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode)
 {
-	struct heir h = {.from = n};
-
 	if (n->type == NODE_FILE && n->link_count > 1)
-		tree_walk(t, inherit, &h);
+		return leave_to_others(t, n, type, mode);
 	if (n->type == NODE_HARDLINK)
 		n->primary->link_count--;
 	n->size = 0;
@@ -479,6 +471,7 @@ void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode
 	n->mtime_ns = 0;
 	n->xattrs = NULL;
 	fill(n, type, mode, NULL);
+	return n;
 }
 
 void tree_drop_xattrs(struct tree *t, struct node *n, int (*is_dropped)(const char *name))

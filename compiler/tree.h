@@ -158,8 +158,9 @@ struct node *tree_resolve(struct tree *t, struct node *n, const char **why);
  * keep the contents; they are settled by tree_finish(). */
 void tree_remove(struct tree *t, struct node *n);
 /* Takes from a node what it is, so that the caller may make it another file, symlink or
- * hard link; its other names keep its contents. Folders cannot be. */
-void tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode);
+ * hard link; its other names keep its contents. Gives the node that now has its name: if
+ * there are other names, a new one. Folders cannot be. */
+struct node *tree_reset(struct tree *t, struct node *n, enum node_type type, mode_t mode);
 /* Makes n (NODE_HARDLINK) another name of to (NODE_FILE or NODE_HARDLINK). */
 void tree_link(struct node *n, struct node *to);
 /* Makes n, of the same type, a copy of a symlink, device, pipe or socket of its tree. */

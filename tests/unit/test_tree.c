@@ -146,15 +146,56 @@ static void test_reset(void **state)
 	tree_link(c, b);
 	assert_ptr_equal(c->primary, a);
 	assert_int_equal(a->link_count, 3);
-	tree_reset(&t, a, NODE_FILE, 0755);
+	a = tree_reset(&t, a, NODE_FILE, 0755);
 	tree_fill_text(a, "newer", 5);
+	assert_ptr_equal(tree_find(&t, "a"), a);
 	assert_int_equal(a->link_count, 1);
+	tree_finish(&t);
+	assert_int_equal(t.root->folder->count, 3);
 	assert_int_equal(b->type, NODE_FILE);
 	assert_int_equal(b->size, 3);
 	assert_int_equal(b->link_count, 2);
 	assert_ptr_equal(c->primary, b);
-	tree_reset(&t, c, NODE_SYMLINK, 0777);
+	assert_ptr_equal(tree_reset(&t, c, NODE_SYMLINK, 0777), c);
 	assert_int_equal(b->link_count, 1);
+	tree_clear(&t);
+}
+
+/* As an archive has it to which the same files were added again. */
+static void test_reset_many(void **state)
+{
+	const int many = 40000;
+	clock_t before = clock();
+	struct diag d = {0};
+	struct tree t;
+	char path[64];
+
+	(void)state;
+	tree_init(&t, 0);
+	for (int i = 0; i < 2 * many; i++) {
+		struct node *n, *link;
+
+		snprintf(path, sizeof(path), "d/b%d", i % many);
+		n = tree_find(&t, path);
+		n = n ? tree_reset(&t, n, NODE_FILE, 0644)
+		      : tree_add(&t, path, NODE_FILE, 0644, NULL, &d);
+		n->size = (uint64_t)i;
+		snprintf(path, sizeof(path), "d/a%d", i % many);
+		link = tree_find(&t, path);
+		if (i >= many)
+			assert_int_equal(link->primary->size, i - many);
+		link = link ? tree_reset(&t, link, NODE_HARDLINK, 0644)
+			    : tree_add(&t, path, NODE_HARDLINK, 0644, NULL, &d);
+		tree_link(link, n);
+	}
+	tree_finish(&t);
+	assert_int_equal(t.node_count, 1 + 2 * many);
+	assert_int_equal(t.root->folder->list[0]->folder->count, 2 * many);
+	assert_int_equal(tree_find(&t, "d/b7")->size, many + 7);
+	assert_int_equal(tree_find(&t, "d/b7")->link_count, 2);
+	assert_ptr_equal(tree_find(&t, "d/a7")->primary, tree_find(&t, "d/b7"));
+	/* A walk for each would take minutes. */
+	assert_in_range((clock() - before) / CLOCKS_PER_SEC, 0, 9);
 	tree_clear(&t);
 }
 
@@ -469,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_reset_many),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_remove_many),
 		cmocka_unit_test(test_remove_links),
