@@ -10,6 +10,7 @@
 #define ENTRIES_MAX 4096
 #define USER_MAX_BYTES 256
 #define COMMAND_MAX_BYTES (128 * 1024) /* as Linux has it of one argument */
+#define NAME_SHOWN_BYTES 80
 #define PATH_NAME "PATH="
 
 struct reading {
@@ -135,13 +136,15 @@ static int add_variable(struct reading *r, const char *variable, const char **li
 	const char **warnings, struct oci_config *c)
 {
 	const char *why = why_left_out(variable);
+	size_t size = strcspn(variable, "=\n");
+	int name_size = size < NAME_SHOWN_BYTES ? (int)size : NAME_SHOWN_BYTES;
 
 	if (*variable == '=')
 		return fail(r, "Env", "NAME=VALUE");
 	if (why)
 		warnings[c->warning_count++] = arena_printf(r->arena,
 			"%s: the image's configuration: Env: %.*s is left out: %s",
-			r->blobs->name, (int)strcspn(variable, "=\n"), variable, why);
+			r->blobs->name, name_size, variable, why);
 	else if (strcmp(variable, PATH_NAME) == 0)
 		drop_path(list, &c->environment_count);
 	else

@@ -7,7 +7,7 @@
 #include "oci_config.h"
 
 #define DEPTH_MAX 4
-#define INDEXES_MAX 64 /* that are read on the way to a manifest */
+#define INDEXES_MAX 16 /* that are read on the way to a manifest */
 #define LAYERS_MAX 1024
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define IMAGE_NAME "io.containerd.image.name"
