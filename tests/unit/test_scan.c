@@ -238,8 +238,8 @@ static void test_special(void **state)
 		"pipe at data/pipe\n"
 		"r.lua:4: app[1]: expected a file, folder or pattern, found a named "
 		"pipe at data/pipe\n"
-		"r.lua:4: app[1]: expected a file, folder or pattern, found nothing "
-		"at dangling",
+		"r.lua:4: app[1]: expected a file, folder or pattern, found a link "
+		"to nothing at dangling",
 		ITEM(ITEM_PATH, "data", NULL), ITEM(ITEM_PATH, "data/pipe", NULL),
 		ITEM(ITEM_PATH, "dangling", NULL));
 }
