@@ -384,13 +384,19 @@ redirected() {
 			find_leftovers || echo 'nobody is left'
 		} 2>/dev/null
 		echo lived
+		end() { echo ended; }
+		say() { echo "$1"; }
+		trap rescue EXIT
+		pid=
+		{ : >"$record/none"; } 2>/dev/null
+		echo 'never here'
 	END
 	for shell in dash 'busybox sh' 'bash --posix'; do
 		command -v "${shell%% *}" >/dev/null || skip "lacks ${shell%% *}"
 		# shellcheck disable=SC2086 # its words
 		run $shell check "$PWD/none"
 		assert_output "$(printf '%s\n' 'no record' 'cpu 7' disk-full 'not written' \
-			'nobody is left' lived)"
+			'nobody is left' lived 'the shell failed' ended)"
 	done
 }
 
