@@ -224,6 +224,8 @@ static int read_running(struct reading *r, const json_t *root, struct oci_config
 	/* From the root on, as container engines take it. */
 	if (*c->folder && *c->folder != '/')
 		c->folder = arena_printf(r->arena, "/%s", c->folder);
+	if (strlen(c->folder) > TREE_PATH_MAX)
+		return fail_limit(r, "WorkingDir", TREE_PATH_MAX, "bytes");
 	return 0;
 }
 

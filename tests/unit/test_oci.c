@@ -451,9 +451,26 @@ static void expect_list(const char *field, size_t count, int bytes, const char *
 	free(config);
 }
 
+/* A working folder of that many bytes, which a missing '/' adds one to. */
+static void expect_folder(const char *start, int bytes, const char *text)
+{
+	char *config = memory_printf("\"config\":{\"WorkingDir\":\"%s%0*d\"},", start,
+		bytes - (int)strlen(start), 0);
+
+	expect_config(config, text);
+	free(config);
+}
+
 static void test_limits(void **state)
 {
+	static const char folder[] =
+		"i: the image's configuration: WorkingDir: expected at most 4095 bytes";
+
 	(void)state;
+	expect_folder("/", 4095, NULL);
+	expect_folder("/", 4096, folder);
+	expect_folder("", 4094, NULL);
+	expect_folder("", 4095, folder);
 	expect_list("Env", 512, 8, NULL);
 	expect_list("Env", 513, 8,
 		"i: the image's configuration: Env: expected at most 512 variables");
