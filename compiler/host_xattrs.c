@@ -10,6 +10,7 @@
 #include "host_walk.h"
 
 #define PATH_BYTES (TREE_NAME_MAX + 32)
+#define LIST_TRIES 8
 
 static int by_name(const void *a, const void *b)
 {
@@ -77,6 +78,29 @@ static int has_none(const char *folder, const char *name)
 	return size == 0 || (size < 0 && errno == ENOTSUP);
 }
 
+/* What is counted for a size of 0 is only a bound: overlayfs counts attributes of its
+ * own, which it then does not list. Returns the bytes of *names, which is the caller's.
+ */
+static ssize_t list_names(const char *path, char **names)
+{
+	*names = NULL;
+	for (int i = 0; i < LIST_TRIES; i++) {
+		ssize_t bound = llistxattr(path, NULL, 0), size;
+
+		if (bound <= 0)
+			return bound;
+		*names = memory_alloc((size_t)bound);
+		size = llistxattr(path, *names, (size_t)bound);
+		if (size >= 0)
+			return size;
+		free(*names);
+		*names = NULL;
+		if (errno != ERANGE) /* there are more by now */
+			return -1;
+	}
+	return -1;
+}
+
 int host_read_xattrs(const struct item *item, const char *folder, int fd,
 	const char *name, const struct xattrs **xattrs, struct arena *a)
 {
@@ -84,22 +108,18 @@ int host_read_xattrs(const struct item *item, const char *folder, int fd,
 	struct xattrs *found;
 	ssize_t size;
 	char *names;
-	int rc;
+	int rc = 0;
 
 	*xattrs = item->xattrs;
 	if (has_none(folder, name))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", fd, name);
-	size = llistxattr(path, NULL, 0);
-	if (size <= 0)
-		return (int)size;
-	found = arena_alloc(a, sizeof(*found));
-	names = memory_alloc((size_t)size + 1);
-	errno = EAGAIN; /* where the list changes in between */
-	rc = llistxattr(path, names, (size_t)size) == size
-		     ? read_all(item->xattrs, path, names, (size_t)size, found, a)
-		     : -1;
-	*xattrs = found;
+	size = list_names(path, &names);
+	if (size > 0) {
+		found = arena_alloc(a, sizeof(*found));
+		rc = read_all(item->xattrs, path, names, (size_t)size, found, a);
+		*xattrs = found;
+	}
 	free(names);
-	return rc;
+	return size < 0 ? -1 : rc;
 }

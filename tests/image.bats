@@ -67,6 +67,35 @@ make_source() {
 	assert_equal "$(stat -c %a x.img)" 644
 }
 
+# As sources inside a container are: overlayfs counts attributes of its own, and lists fewer.
+@test "a folder on overlayfs is read, with its attributes" {
+	local own=(unshare --mount)
+	[ "$(id -u)" -eq 0 ] || own+=(--map-root-user)
+	"${own[@]}" true 2>/dev/null || skip "lacks the right to namespaces of its own"
+	mkdir over
+	# shellcheck disable=SC2016 # the other shell expands them
+	run "${own[@]}" sh -c 'mount -t tmpfs none over 2>/dev/null || exit 77
+		mkdir -p over/lower/d/e over/upper over/work over/all && echo x >over/lower/d/f || exit
+		mount -t overlay -o lowerdir=over/lower,upperdir=over/upper,workdir=over/work"$2" \
+			none over/all 2>/dev/null || exit 78
+		touch over/all/d/f && mkdir over/all/d/new && echo y >over/all/d/new/g || exit
+		rm -r over/all/d/e && mkdir over/all/d/e || exit
+		setfattr -n user.origin -v here over/all/d/f 2>/dev/null || echo no-user-attributes
+		getfattr -d -m . over/upper/d | grep -q overlay || exit 79
+		"$1" image -q over/all/d -o x.img' \
+		sh "$WUC" "$([ "$(id -u)" -eq 0 ] || echo ,userxattr)"
+	[ "$status" -ne 77 ] || skip "lacks the right to mount a tmpfs"
+	[ "$status" -ne 78 ] || skip "lacks the right to mount an overlay"
+	[ "$status" -ne 79 ] || skip "lacks overlays with attributes, or getfattr"
+	assert_success
+	sound x.img
+	has x.img /new/g 'Size: 2'
+	[[ $output == *no-user-attributes* ]] || has x.img /f 'user.origin'
+	for name in / /e /new /f; do
+		run ! grep -q overlay <<<"$(stat_of x.img "$name")"
+	done
+}
+
 @test "attributes of users come along" {
 	make_source
 	setfattr -n user.origin -v here src/one 2>/dev/null ||
