@@ -76,6 +76,6 @@ setup() {
 	strace -f -qq -o trace -e trace=lseek "$WUC" image -q source -o image
 	run grep -c SEEK_DATA trace
 	assert_output --regexp '^[1-9]'
-	run -0 grep -c SEEK_HOLE trace
+	run grep -c SEEK_HOLE trace # none where the file system frees blocks, but tells no holes
 	((output <= 3))
 }

@@ -3,6 +3,8 @@
  * host's files in between. */
 #include "scratch.h"
 
+#include <errno.h>
+
 #include "compiler/root.h"
 #include "runtime/unit.h"
 
@@ -173,16 +175,33 @@ static void test_look_again(void **state)
 	buffer_clear(&after);
 }
 
+/* 0 where the file system has no files of that size. */
+static int make_large(const struct scratch *s, off_t size)
+{
+	int fd = openat(s->fd, "tree/large", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int rc;
+
+	assert_true(fd >= 0);
+	rc = ftruncate(fd, size);
+	if (rc < 0)
+		assert_int_equal(errno, EFBIG);
+	close(fd);
+	return rc == 0;
+}
+
 /* A member of 1 TiB, of which the tar has a byte: its digest would take an hour. */
 static void test_holes(void **state)
 {
 	struct lab *l = *state;
 	struct buffer output = {0};
 
-	scratch_must_run(l->scratch, &output, "truncate", "-s", "1T", "tree/large");
+	if (!make_large(l->scratch, 1LL << 40)) {
+		print_message("lacks a file system with files of 1 TiB\n");
+		skip();
+	}
+	alarm(60);
 	scratch_must_run(l->scratch, &output, "tar", "-C", "tree", "-cSf", "x.tar", ".");
 	open_root(l, "x.tar");
-	alarm(60);
 	expect_written(l);
 	alarm(0);
 	buffer_clear(&output);
