@@ -11,10 +11,12 @@
 #define USER_MAX_BYTES 256
 #define COMMAND_MAX_BYTES (128 * 1024) /* as Linux has it of one argument */
 #define NAME_SHOWN_BYTES 80
+#define WARNINGS_MAX 10
 #define PATH_NAME "PATH="
 
 struct reading {
 	const struct oci_blobs *blobs;
+	size_t left_out; /* variables */
 	struct arena *arena;
 	struct diag *diag;
 };
@@ -132,19 +134,27 @@ static void drop_path(const char **list, size_t *count)
 	*count = kept;
 }
 
+static void warn_left_out(struct reading *r, const char *variable, const char *why,
+	const char **warnings, struct oci_config *c)
+{
+	size_t size = strcspn(variable, "=\n");
+	int shown = size < NAME_SHOWN_BYTES ? (int)size : NAME_SHOWN_BYTES;
+
+	if (r->left_out++ < WARNINGS_MAX)
+		warnings[c->warning_count++] = arena_printf(r->arena,
+			"%s: the image's configuration: Env: %.*s is left out: %s",
+			r->blobs->name, shown, variable, why);
+}
+
 static int add_variable(struct reading *r, const char *variable, const char **list,
 	const char **warnings, struct oci_config *c)
 {
 	const char *why = why_left_out(variable);
-	size_t size = strcspn(variable, "=\n");
-	int name_size = size < NAME_SHOWN_BYTES ? (int)size : NAME_SHOWN_BYTES;
 
 	if (*variable == '=')
 		return fail(r, "Env", "NAME=VALUE");
 	if (why)
-		warnings[c->warning_count++] = arena_printf(r->arena,
-			"%s: the image's configuration: Env: %.*s is left out: %s",
-			r->blobs->name, name_size, variable, why);
+		warn_left_out(r, variable, why, warnings, c);
 	else if (strcmp(variable, PATH_NAME) == 0)
 		drop_path(list, &c->environment_count);
 	else
@@ -173,6 +183,10 @@ static int read_environment(
 		if (!variable || add_variable(r, variable, list, warnings, c) < 0)
 			return -1;
 	}
+	if (r->left_out > WARNINGS_MAX)
+		warnings[c->warning_count++] = arena_printf(r->arena,
+			"%s: the image's configuration: Env: and %zu more left out",
+			r->blobs->name, r->left_out - WARNINGS_MAX);
 	if (c->environment_count > WU_GUEST_BASE_VARIABLES)
 		return fail_limit(r, "Env", WU_GUEST_BASE_VARIABLES, "variables");
 	return 0;

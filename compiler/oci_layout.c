@@ -9,6 +9,8 @@
 #define DEPTH_MAX 4
 #define INDEXES_MAX 16 /* that are read on the way to a manifest */
 #define LAYERS_MAX 1024
+#define NAMES_SHOWN 20
+#define NAME_SHOWN_BYTES 400 /* a registry's host, a name and a tag are shorter */
 #define REF_NAME "org.opencontainers.image.ref.name"
 #define IMAGE_NAME "io.containerd.image.name"
 
@@ -21,11 +23,17 @@ struct layout {
 	unsigned indexes; /* read so far */
 };
 
+/* A list of them for a message. */
+struct names {
+	struct buffer text;
+	size_t count; /* also of those that the text leaves out */
+};
+
 /* What images there are, for the message of a choice that could not be made. */
 struct choice {
-	struct buffer tags;    /* with the platform, where it is another's */
-	struct buffer digests; /* of ours without a tag */
-	size_t found;	       /* of ours that are meant */
+	struct names tags;    /* with the platform, where it is another's */
+	struct names digests; /* of ours without a tag */
+	size_t found;	      /* of ours that are meant */
 };
 
 static const char *text_of(const json_t *object, const char *name)
@@ -163,29 +171,39 @@ static int has_tag(const json_t *entry, const char *tag)
 	       is_tagged(text_of(notes, IMAGE_NAME), tag);
 }
 
-static void add_name(struct buffer *names, const char *name)
+/* With the platform, where one is given. */
+static void add_name(struct names *names, const char *name, const json_t *platform)
 {
-	if (*name)
-		buffer_printf(names, "%s%s", names->size ? ", " : "", name);
+	if (!*name || names->count++ >= NAMES_SHOWN)
+		return;
+	buffer_printf(&names->text, "%s%.*s", names->text.size ? ", " : "",
+		NAME_SHOWN_BYTES, name);
+	if (platform)
+		buffer_printf(&names->text, " for %.*s/%.*s", NAME_SHOWN_BYTES,
+			text_of(platform, "os"), NAME_SHOWN_BYTES,
+			text_of(platform, "architecture"));
+}
+
+static void end_names(struct names *names)
+{
+	if (names->count > NAMES_SHOWN)
+		buffer_printf(&names->text, " and %zu more", names->count - NAMES_SHOWN);
 }
 
 static void note_entry(struct choice *c, const json_t *entry)
 {
-	const json_t *platform = json_object_get(entry, "platform");
 	const char *tag = tag_of(entry);
+	int is_ours = suits_us(entry);
 
-	if (!*tag && suits_us(entry))
-		add_name(&c->digests, text_of(entry, "digest"));
-	add_name(&c->tags, tag);
-	if (*tag && !suits_us(entry))
-		buffer_printf(&c->tags, " for %s/%s", text_of(platform, "os"),
-			text_of(platform, "architecture"));
+	if (!*tag && is_ours)
+		add_name(&c->digests, text_of(entry, "digest"), NULL);
+	add_name(&c->tags, tag, is_ours ? NULL : json_object_get(entry, "platform"));
 }
 
 static void choice_clear(struct choice *c)
 {
-	buffer_clear(&c->tags);
-	buffer_clear(&c->digests);
+	buffer_clear(&c->tags.text);
+	buffer_clear(&c->digests.text);
 }
 
 /* Several, without a tag or of it. */
@@ -196,16 +214,16 @@ static int fail_many(struct layout *l, const char *tag, const struct choice *c)
 	if (tag)
 		return oci_fail(b, l->diag,
 			"expected one image of the tag \"%s\", found %zu", tag, c->found);
-	if (c->tags.size)
+	if (c->tags.count)
 		return oci_fail(b, l->diag,
 			"expected one image, found %zu: name one by its tag, as in "
 			"\"PATH:TAG\" (tags: %s)",
-			c->found, c->tags.bytes);
-	if (c->digests.size)
+			c->found, c->tags.text.bytes);
+	if (c->digests.count)
 		return oci_fail(b, l->diag,
 			"expected one image, found %zu without tags: name one by its "
 			"digest, as in \"PATH@sha256:HEX\" (%s)",
-			c->found, c->digests.bytes);
+			c->found, c->digests.text.bytes);
 	return oci_fail(b, l->diag,
 		"expected one image, found %zu without tags: save one by its name, as "
 		"in `docker save NAME:TAG`",
@@ -216,19 +234,22 @@ static int fail_many(struct layout *l, const char *tag, const struct choice *c)
 static int fail_choice(struct layout *l, const char *tag, struct choice *c)
 {
 	const struct oci_blobs *b = &l->layers->blobs;
+	const char *tags;
 
+	end_names(&c->tags);
+	end_names(&c->digests);
+	tags = c->tags.text.bytes;
 	if (c->found)
 		fail_many(l, tag, c);
 	else if (tag)
 		oci_fail(b, l->diag,
 			"no image for linux/amd64 has the %s \"%s\" (tags: %s)",
 			strncmp(tag, "sha256:", 7) == 0 ? "digest" : "tag", tag,
-			c->tags.size ? c->tags.bytes : "none");
+			tags ? tags : "none");
 	else
 		oci_fail(b, l->diag,
 			"expected an image for linux/amd64, found none%s%s%s",
-			c->tags.size ? " (tags: " : "", c->tags.size ? c->tags.bytes : "",
-			c->tags.size ? ")" : "");
+			tags ? " (tags: " : "", tags ? tags : "", tags ? ")" : "");
 	choice_clear(c);
 	return -1;
 }
@@ -385,7 +406,7 @@ static int is_meant(const json_t *entry, const char *tag, struct choice *c)
 	{
 		const char *text = json_string_value(name);
 
-		add_name(&c->tags, text ? text : "");
+		add_name(&c->tags, text ? text : "", NULL);
 		if (tag && text && is_tagged(text, tag))
 			meant = 1;
 	}

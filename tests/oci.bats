@@ -333,6 +333,23 @@ fit() {
 	assert_line 'user 7'
 }
 
+@test "of many tags the message names twenty" {
+	cp -r "$MADE/image" many
+	edit many/index.json '.manifests[0] as $m | .manifests = [range(300) as $i | $m |
+		.annotations["org.opencontainers.image.ref.name"] = "t\($i)" |
+		.digest |= .[:-4] + "\($i + 1000)"]'
+	run -1 "$LIST" "$PWD/many"
+	assert_output --regexp 'found 300: .*\(tags: t0, t1, .*, t18, t19 and 280 more\)$'
+	run -1 "$LIST" "$PWD/many:other"
+	assert_output --regexp '"other" \(tags: t0, .*, t19 and 280 more\)$'
+	edit many/index.json '.manifests[].platform = {os: "linux", architecture: "arm64"}'
+	run -1 "$LIST" "$PWD/many"
+	assert_output --regexp 't19 for linux/arm64 and 280 more\)$'
+	edit many/index.json 'del(.manifests[] | .platform, .annotations)'
+	run -1 "$LIST" "$PWD/many"
+	assert_output --regexp 'found 300 without tags: .* \(sha256:[^ ]*1000, .*1019 and 280 more\)$'
+}
+
 edit() { # FILE FILTER
 	jq -c "$2" "$1" >edited
 	mv edited "$1"

@@ -431,6 +431,27 @@ static void test_running(void **state)
 	expect_running("\"config\":{\"Env\":[\"PATH=\",\"PATH=/b\"]},", "PATH=/b\n");
 }
 
+static void test_left_out(void **state)
+{
+	struct buffer config = {0}, text = {0};
+
+	(void)state;
+	for (char name = 'a'; name < 'l'; name++)
+		buffer_printf(&config, "\"%c\",", name);
+	for (char name = 'a'; name < 'k'; name++)
+		buffer_printf(&text,
+			"! i: the image's configuration: Env: %c is left out: it has no "
+			"value\n",
+			name);
+	buffer_add_text(
+		&text, "! i: the image's configuration: Env: and 2 more left out\n");
+	char *whole = memory_printf("\"config\":{\"Env\":[%s\"x\"]},", config.bytes);
+	expect_running(whole, text.bytes);
+	free(whole);
+	buffer_clear(&config);
+	buffer_clear(&text);
+}
+
 /* A list of that many texts of that many bytes, as "config":{FIELD: … */
 static char *make_list(const char *field, size_t count, int bytes)
 {
@@ -543,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_bad_members),
 		cmocka_unit_test(test_configs),
 		cmocka_unit_test(test_running),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test_setup_teardown(
 			test_split, scratch_setup, scratch_teardown),
