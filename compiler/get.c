@@ -13,10 +13,9 @@
 #include "get_out.h"
 
 #define CHUNK_BYTES (1024 * 1024)
-/* Each takes a descriptor and some stack. No path of so many parts is one that open(2)
- * takes: what programs make is not that deep by chance. */
-#define DEPTH_MAX 4000
-#define DEPTH_WORDS "more than 4000 folders deep"
+/* Each takes a descriptor and some stack. A path that open(2) takes has no more parts. */
+#define DEPTH_MAX 2048
+#define DEPTH_WORDS "more than 2048 folders deep"
 #define FILE_BLOCKS_MAX (1ULL << 32) /* of ext4 */
 
 static int skip(struct get *g, const char *why)

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -25,9 +28,12 @@ static int compare(const void *a, const void *b)
 
 void get_links_note(struct get_links *l, uint32_t ino, const char *path)
 {
-	struct known *k = memory_alloc(sizeof(*k));
+	struct known *k;
 	void *slot;
 
+	if (strlen(path) >= PATH_MAX)
+		return;
+	k = memory_alloc(sizeof(*k));
 	k->ino = ino;
 	k->path = memory_strdup(path);
 	slot = tsearch(k, &l->known, compare);
@@ -39,8 +45,8 @@ void get_links_note(struct get_links *l, uint32_t ino, const char *path)
 	}
 }
 
-/* The folder of a path below the top, no link followed; *last is its last part. */
-static int open_parent(const struct get_links *l, const char *path, const char **last)
+/* For kernels without openat2: the folder of a path, part by part. */
+static int walk_to_parent(const struct get_links *l, const char *path)
 {
 	int fd = openat(l->top, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -54,7 +60,26 @@ static int open_parent(const struct get_links *l, const char *path, const char *
 		file_close(&fd);
 		fd = next;
 	}
-	*last = path;
+	return fd;
+}
+
+/* The folder of a path below the top, no link followed; *last is its last part. */
+static int open_parent(const struct get_links *l, const char *path, const char **last)
+{
+	const char *slash = strrchr(path, '/');
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	char *parent = slash ? memory_printf("%.*s", (int)(slash - path), path)
+			     : memory_strdup(".");
+	int fd = (int)syscall(SYS_openat2, l->top, parent, &how, sizeof(how));
+
+	free(parent);
+	*last = slash ? slash + 1 : path;
+	/* EPERM is what some containers' filters say. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = walk_to_parent(l, path);
 	return fd;
 }
 

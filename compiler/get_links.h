@@ -11,7 +11,8 @@ struct get_links {
 	void *known; /* tsearch */
 };
 
-/* Notes the path, below `top`, of the first name. */
+/* Notes the path, below `top`, of the first name; but none that open(2) would not take:
+ * each takes memory and, later, the time to walk it. */
 void get_links_note(struct get_links *l, uint32_t ino, const char *path);
 /* Gives an inode that was noted another name in the folder. 1; 0 where it is unknown or
  * the host cannot; -1 with errno set. */

@@ -606,8 +606,17 @@ chain() {
 	for ((n = 0; n < $1; n++)); do printf 'mkdir d\ncd d\n'; done
 }
 
+# needs_descriptors COUNT: sets the limit to as many, or skips.
+needs_descriptors() {
+	local most
+	most=$(ulimit -Hn)
+	[ "$most" = unlimited ] || [ "$most" -ge "$1" ] || skip "lacks $1 descriptors (ulimit -Hn)"
+	ulimit -Sn "$1"
+}
+
 @test "get takes out what image makes: deep folders, huge files" {
 	local path n
+	needs_descriptors 1300
 	for ((n = 0; n < 1200; n++)); do path+=d/; done
 	mkdir -p "deep/$path"
 	echo end >"deep/${path}file"
@@ -621,18 +630,19 @@ chain() {
 }
 
 @test "get: what is over a limit is no damage" {
+	needs_descriptors 2200
 	mkfs fs.img 16M -t ext2 -b 1024 -N 8000
 	{
-		chain 4010
+		chain 2060
 		printf 'cd /\nmkdir e\nwrite src/one e/one\n'
 	} | debugfs -w -f - fs.img >/dev/null 2>&1
 	run "$WUC" get fs.img / out
 	assert_failure 1
-	assert_line --index 0 --regexp '^wuc: left out: (/d)*: more than 4000 folders deep$'
-	assert_line --index 1 "wuc: fs.img: not all came out, for a limit: more than 4000 folders deep"
+	assert_line --index 0 --regexp '^wuc: left out: (/d)*: more than 2048 folders deep$'
+	assert_line --index 1 "wuc: fs.img: not all came out, for a limit: more than 2048 folders deep"
 	assert_equal "${#lines[@]}" 2
 	cmp src/one out/e/one
-	assert_equal "$(find out/d -type d | wc -l)" 3999
+	assert_equal "$(find out/d -type d | wc -l)" 2047
 	run bash -c 'ulimit -n 100; "$WUC" get fs.img / few'
 	assert_failure 1
 	assert_line --index 1 "wuc: fs.img: not all came out, for a limit: Too many open files"
@@ -643,6 +653,28 @@ chain() {
 	assert_failure 1
 	assert_output "wuc: left out: e/one: it says that it is larger than files can be
 wuc: fs.img: is damaged: not all came out"
+}
+
+@test "get: the deepest folders take little stack, and their links little time" {
+	local n
+	needs_descriptors 2200
+	mkfs fs.img 16M -t ext2 -b 1024 -N 8000
+	{
+		chain 2040
+		# "ln" adds no block to a folder.
+		for ((n = 0; n < 20; n++)); do echo expand_dir .; done
+		for ((n = 0; n < 500; n++)); do
+			printf 'write src/one a%d\nln a%d b%d\nsif a%d links_count 2\n' $n $n $n $n
+		done
+		# Here a path is too long for open(2).
+		chain 7
+		printf 'write src/one first\nln first second\nsif first links_count 2\n'
+	} | debugfs -w -f - fs.img >/dev/null 2>&1
+	run bash -c 'ulimit -s 2048; timeout 20 "$WUC" get fs.img / out'
+	assert_success
+	assert_line "out: 1002 files, 2.0 KiB"
+	assert_equal "$(find out -type f -links 2 | wc -l)" 1000
+	assert_equal "$(find out -type f -links 1 | wc -l)" 2
 }
 
 @test "a bad entry of a folder hides no other" {
