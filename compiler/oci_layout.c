@@ -143,6 +143,13 @@ static int suits_us(const json_t *entry)
 		       strcmp(text_of(platform, "architecture"), "amd64") == 0);
 }
 
+static int is_digest(const char *tag)
+{
+	char hex[DIGEST_HEX];
+
+	return oci_read_digest(tag, hex);
+}
+
 /* A tag is the whole name, or what follows a colon or slash in it. */
 static int is_tagged(const char *name, const char *tag)
 {
@@ -244,8 +251,7 @@ static int fail_choice(struct layout *l, const char *tag, struct choice *c)
 	else if (tag)
 		oci_fail(b, l->diag,
 			"no image for linux/amd64 has the %s \"%s\" (tags: %s)",
-			strncmp(tag, "sha256:", 7) == 0 ? "digest" : "tag", tag,
-			tags ? tags : "none");
+			is_digest(tag) ? "digest" : "tag", tag, tags ? tags : "none");
 	else
 		oci_fail(b, l->diag,
 			"expected an image for linux/amd64, found none%s%s%s",
@@ -498,6 +504,19 @@ static int fail_layout(struct layout *l)
 		"is taken as a tar, not unpacked");
 }
 
+/* 1 where the list is there and has the image, 0 where there is no such list. */
+static int try_list(struct layout *l, const char *name, const char *tag,
+	int (*read)(struct layout *l, const char *text, size_t size, const char *tag))
+{
+	size_t size, before = l->diag->count;
+	const char *text =
+		oci_blobs_read(&l->layers->blobs, name, &size, l->arena, l->diag);
+
+	if (!text)
+		return l->diag->count > before ? -1 : 0;
+	return read(l, text, size, tag) < 0 ? -1 : 1;
+}
+
 int oci_layout_read(struct oci_layers *layers, const char *tag, const char **config,
 	size_t *config_size, struct arena *a, struct diag *d)
 {
@@ -508,18 +527,18 @@ int oci_layout_read(struct oci_layers *layers, const char *tag, const char **con
 		.config = config,
 		.config_size = config_size,
 	};
-	size_t size, before = d->count;
-	const char *text = NULL;
+	int is_archive = layers->blobs.tree != NULL, rc = 0;
+	int by_digest = tag && is_digest(tag);
 
-	/* Docker's own list has the names that its users know; where both are there they
-	 * lead to the same files. */
-	if (layers->blobs.tree)
-		text = oci_blobs_read(&layers->blobs, "manifest.json", &size, a, d);
-	if (text)
-		return read_docker(&l, text, size, tag);
-	if (d->count == before)
-		text = oci_blobs_read(&layers->blobs, "index.json", &size, a, d);
-	if (text)
-		return read_index(&l, text, size, tag);
-	return d->count > before ? -1 : fail_layout(&l);
+	/* Docker's own list has the names that its users know, but no digests; where both
+	 * are there they lead to the same files. */
+	if (is_archive && !by_digest)
+		rc = try_list(&l, "manifest.json", tag, read_docker);
+	if (rc == 0)
+		rc = try_list(&l, "index.json", tag, read_index);
+	if (rc == 0 && is_archive && by_digest)
+		rc = try_list(&l, "manifest.json", tag, read_docker);
+	if (rc == 0)
+		return fail_layout(&l);
+	return rc < 0 ? -1 : 0;
 }

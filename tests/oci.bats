@@ -335,6 +335,7 @@ fit() {
 
 @test "of many tags the message names twenty" {
 	cp -r "$MADE/image" many
+	# shellcheck disable=SC2016 # they are jq's
 	edit many/index.json '.manifests[0] as $m | .manifests = [range(300) as $i | $m |
 		.annotations["org.opencontainers.image.ref.name"] = "t\($i)" |
 		.digest |= .[:-4] + "\($i + 1000)"]'
@@ -375,6 +376,25 @@ edit() { # FILE FILTER
 	tar -rf d.tar manifest.json
 	run -1 "$LIST" "$PWD/d.tar"
 	assert_output --partial "found 2 without tags: save one by its name, as in \`docker save NAME:TAG\`"
+}
+
+# As docker writes it from version 25 on.
+@test "an archive with both lists names its images by tag and by digest" {
+	cp -r "$MADE/image" both
+	local digest none
+	digest=$(jq -r '.manifests[0].digest' both/index.json)
+	none=sha256:$(printf %064d 0)
+	jq '[{Config: ("blobs/" + (.config.digest | sub(":"; "/"))), RepoTags: ["lab:1"],
+		Layers: [.layers[].digest | "blobs/" + sub(":"; "/")]}]' \
+		"both/blobs/${digest/://}" >both/manifest.json
+	tar -C both -cf both.tar .
+	same_as_list "$PWD/both.tar"
+	same_as_list "$PWD/both.tar:1"
+	same_as_list "$PWD/both.tar@$digest"
+	fails "no image for linux/amd64 has the digest \"$none\" (tags: t)" "$PWD/both.tar@$none"
+	tar --delete -f both.tar ./index.json
+	fails "no image for linux/amd64 has the digest \"$digest\" (tags: lab:1)" \
+		"$PWD/both.tar@$digest"
 }
 
 @test "a tag that only other machines have" {
