@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "archive_input.h"
 
+#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -149,6 +150,29 @@ la_ssize_t archive_input_peek(int fd, char *bytes, size_t room)
 		n = archive_read_data(in.filters, bytes, room);
 	archive_input_close(&in);
 	return lseek(fd, at, SEEK_SET) < 0 ? -1 : n;
+}
+
+/* Programs may have a zip file behind them. */
+static int is_zip(int fd)
+{
+	char magic[2];
+
+	return pread(fd, magic, 2, 0) == 2 && memcmp(magic, "PK", 2) == 0;
+}
+
+int archive_input_has_member(int fd)
+{
+	struct archive_input in;
+	struct archive_entry *e;
+	int rc = ARCHIVE_FATAL, format = 0;
+
+	if (archive_input_open(&in, fd) == 0) {
+		rc = archive_read_next_header(in.members, &e);
+		format = archive_format(in.members) & ARCHIVE_FORMAT_BASE_MASK;
+	}
+	archive_input_close(&in);
+	return (rc == ARCHIVE_OK || rc == ARCHIVE_WARN) &&
+	       (format == ARCHIVE_FORMAT_TAR || is_zip(fd));
 }
 
 const char *archive_input_error(const struct archive_input *in)

@@ -27,6 +27,9 @@ int archive_input_finish(struct archive_input *in);
  * be read. The file stays where it is. */
 la_ssize_t archive_input_peek(int fd, char *bytes, size_t room);
 
+/* 1 where the file begins as an archive does, with a member; moves its position. */
+int archive_input_has_member(int fd);
+
 /* What the last failed call, or libarchive's for a member, found wrong. */
 const char *archive_input_error(const struct archive_input *in);
 

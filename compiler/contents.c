@@ -2,9 +2,12 @@
 #include "contents.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "archive_input.h"
+#include "common/file.h"
 #include "host.h"
 #include "match.h"
 #include "place.h"
@@ -52,36 +55,41 @@ static void add_folders(struct contents *c, const struct matches *m, struct aren
 	c->folders = grown;
 }
 
-static int is_archive(const char *path)
+/* Not by its name: a root file system has files of any name. */
+static int is_archive(const struct host *h, const char *path)
 {
+	CLEANUP(file_close) int fd = -1;
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+	if (!host_may_read(h, path) || stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return fd >= 0 && archive_input_has_member(fd);
 }
 
-/* Of folders alone a pattern stays what it is. */
+/* Without archives a pattern stays what it is. */
 static void add_matches(
 	struct describing *g, const struct item *given, const struct matches *m)
 {
 	const char *top = given->dest ? given->dest : "";
 	const char *folder = g->host.options->folder;
 	size_t skip = strlen(folder) + (folder[strlen(folder) - 1] != '/');
+	char *packed = arena_alloc(&g->host.scratch, m->count + 1);
 	size_t archives = 0;
 
 	for (size_t i = 0; i < m->count; i++)
-		archives += (size_t)is_archive(m->paths[i]);
+		archives += (size_t)(packed[i] = (char)is_archive(&g->host, m->paths[i]));
 	if (archives == 0)
 		add(g, given, ITEM_PATH);
 	for (size_t i = 0; archives > 0 && i < m->count; i++) {
 		struct item item = *given;
-		int archive = is_archive(m->paths[i]);
 
 		item.source = arena_strdup(
 			g->arena, m->paths[i] + (*given->source == '/' ? 0 : skip));
-		if (!archive)
+		if (!packed[i])
 			item.dest = resolve_join(
 				g->arena, top, host_last_part(item.source, g->arena));
-		add(g, &item, archive ? ITEM_ARCHIVE : ITEM_PATH);
+		add(g, &item, packed[i] ? ITEM_ARCHIVE : ITEM_PATH);
 	}
 	add_folders(g->contents, m, g->arena);
 }

@@ -117,13 +117,53 @@ path_of() {
 	echo 'return root { "tree", "q[1].tar", name = "odd" }' >odd.lua
 	"$WUC" base build -q ./odd.lua
 	assert_equal "$(cat_from "$(path_of ./odd.lua)/root.img" /etc/who)" 1
-	echo none >lab-2.tar
-	run -1 "$WUC" base build -q ./parts.lua
-	assert_output --regexp '^\./parts\.lua:1: root\[2\]: lab-2\.tar: '
+	head -c 1000 lab-2.tar >'q[1].tar'
+	run -1 "$WUC" base build -q ./odd.lua
+	assert_output --regexp '^\./odd\.lua:1: root\[2\]: q\[1\]\.tar: '
 	mkfifo pipe
 	echo 'return root "pipe"' >bad.lua
 	run -1 "$WUC" base build -q ./bad.lua
 	assert_output --regexp '^\./bad\.lua:1: root(\[1\])?: expected a folder or an archive, found a named pipe at pipe$'
+}
+
+@test "bases: of what a pattern matches archives are unpacked, all else is placed" {
+	local image
+	mkdir -p rfs/bin more/etc
+	mv tree/bin/* rfs/bin
+	printf '#!/bin/sh\n' >rfs/init
+	chmod 750 rfs/init
+	ln -s bin/sh rfs/linuxrc
+	ln -s init rfs/first
+	: >rfs/none.tar
+	gzip -c rfs/init >rfs/init.gz
+	[ -e rfs/bin/sh ] || cp rfs/bin/busybox rfs/bin/sh
+	echo 'return root { "rfs/*", name = "rfs" }' >rfs.lua
+	"$WUC" base build -q ./rfs.lua
+	image=$(path_of ./rfs.lua)/root.img
+	run stat_of "$image" /init
+	assert_output --partial "Mode:  0750"
+	"$WUC" get -q "$image" /linuxrc linuxrc
+	cmp linuxrc rfs/bin/sh
+	# With an archive among them, whatever its name is, they stay what they were.
+	echo more >more/etc/who
+	tar -C more -czf rfs/layer ./etc
+	command -v python3 >/dev/null || skip "lacks python3"
+	python3 -m zipfile -c more.zip more/etc
+	cat rfs/bin/busybox more.zip >rfs/program
+	"$WUC" base build -q ./rfs.lua
+	image=$(path_of ./rfs.lua)/root.img
+	run -0 "$WUC" ls "$image" /
+	refute_output --partial layer
+	assert_equal "$(cat_from "$image" /etc/who)" more
+	run stat_of "$image" /init
+	assert_output --partial "Mode:  0750"
+	rm linuxrc
+	"$WUC" get -q "$image" /linuxrc /first /none.tar /init.gz /program .
+	cmp linuxrc rfs/bin/sh
+	cmp first rfs/init
+	cmp none.tar rfs/none.tar
+	cmp init.gz rfs/init.gz
+	cmp program rfs/program
 }
 
 @test "bases: one goes on from another; a guest sees what both say" {
