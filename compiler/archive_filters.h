@@ -22,4 +22,7 @@ la_ssize_t archive_filters_read(
 /* What went wrong, or NULL. */
 const char *archive_filters_error(struct archive *filters);
 
+/* The same text, or a better one where the file that was read tells more. */
+const char *archive_filters_explain(const char *text, int fd);
+
 #endif

@@ -69,7 +69,7 @@ static int open_filters(struct archive_input *in, int fd)
 {
 	int rc;
 
-	*in = (struct archive_input){.filters = archive_filters_new(0)};
+	*in = (struct archive_input){.filters = archive_filters_new(0), .fd = fd};
 	if (!in->filters)
 		return -1;
 	if (lseek(fd, 0, SEEK_SET) < 0) {
@@ -181,6 +181,8 @@ const char *archive_input_error(const struct archive_input *in)
 
 	if (!text && in->filters)
 		text = archive_filters_error(in->filters);
+	if (text && in->filters)
+		text = archive_filters_explain(text, in->fd);
 	if (text && strcmp(text, "Unrecognized archive format") == 0)
 		return "Unrecognized archive format: expected zip, or tar (plain or "
 		       "packed with gzip, bzip2, xz or zstd)";

@@ -12,6 +12,7 @@ struct archive_input {
 	struct archive *filters; /* what it reads from; NULL: the file as it is */
 	gzFile gzip;		 /* what that reads from if it is gzip, else NULL */
 	char *chunk;
+	int fd;	      /* the caller's */
 	int is_empty; /* the filters have nothing */
 };
 

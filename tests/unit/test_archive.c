@@ -308,6 +308,59 @@ static void test_checksums(void **state)
 	buffer_clear(&out);
 }
 
+/* Tapes pad with zeros, which xz takes by fours and zstd not at all. */
+static void test_followed(void **state)
+{
+	static const char xz[] = "x.tar.xz: something follows the xz data";
+	static const char zstd[] = "x.tar.zst: something follows the zstd data";
+	static char noise[PADDED_BYTES], zeros[10240], many[4000];
+	static const struct {
+		const char *program, *name, *bytes;
+		size_t size;
+		const char *failure;
+	} all[] = {
+		{"xz", "x.tar.xz", "\n", 1, xz},
+		{"xz", "x.tar.xz", "junk\n", 5, xz},
+		{"xz", "x.tar.xz", "\0\0\0\0\0\0\0\0junk\n", 13, xz},
+		{"xz", "x.tar.xz", many, sizeof(many), xz},
+		{"xz", "x.tar.xz", zeros, 3, xz},
+		{"xz", "x.tar.xz", zeros, 511, xz},
+		{"xz", "x.tar.xz", zeros, 4, NULL},
+		{"xz", "x.tar.xz", zeros, sizeof(zeros), NULL},
+		{"xz", "x.tar.xz", "\xfd\x37zXZ", 5,
+			"x.tar.xz: the xz data end too early"},
+		{"zstd", "x.tar.zst", "\n", 1, zstd},
+		{"zstd", "x.tar.zst", "junk\n", 5, zstd},
+		{"zstd", "x.tar.zst", zeros, 512, zstd},
+	};
+	struct scratch *s = *state;
+	struct buffer out = {0};
+
+	fill_with_noise(noise, sizeof(noise));
+	memset(many, 'x', sizeof(many));
+	for (size_t i = 0; i < 2 * sizeof(all) / sizeof(all[0]); i++) {
+		int small = i % 2;
+		struct item item = item_of(all[i / 2].name, 0);
+		int fd;
+
+		scratch_write(s, "f", noise, small ? 1 : sizeof(noise));
+		scratch_must_run(s, &out, "tar", "-cf", "x.tar", "f");
+		scratch_must_run(s, &out, all[i / 2].program, "-kf", "x.tar");
+		fd = openat(s->fd, item.source, O_WRONLY | O_APPEND | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_int_equal(
+			write(fd, all[i / 2].bytes, all[i / 2].size), all[i / 2].size);
+		close(fd);
+		if (all[i / 2].failure)
+			expect_failure(s, &item, all[i / 2].failure);
+		else
+			expect(s, &item,
+				small ? "d0755 app\nf0644 app/f 1\n"
+				      : "d0755 app\nf0644 app/f 129536\n");
+	}
+	buffer_clear(&out);
+}
+
 /* No member at all: fine in an empty tar file, filtered or not; but zeros, which end a
  * tar file, are also how a disk begins. */
 static void test_empty(void **state)
@@ -454,6 +507,7 @@ int main(void)
 		WITH_FOLDER(test_hostile),
 		WITH_FOLDER(test_damaged),
 		WITH_FOLDER(test_checksums),
+		WITH_FOLDER(test_followed),
 		WITH_FOLDER(test_empty),
 		WITH_FOLDER(test_names),
 		WITH_FOLDER(test_xattrs),
