@@ -48,11 +48,11 @@ static int fail_write(struct get *g)
 		g->d, "%s%s%s", g->top_name, bare ? "" : "/", g->here.bytes);
 }
 
-/* What the host cannot hold ends nothing. */
+/* What the host cannot hold ends nothing. EINVAL is what FAT says to some names. */
 static int fail_here(struct get *g)
 {
-	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG ||
-		errno == EMLINK || errno == EMFILE)
+	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EINVAL ||
+		errno == EFBIG || errno == EMLINK || errno == EMFILE)
 		return limit(g, strerror(errno));
 	return fail_write(g);
 }
@@ -82,7 +82,7 @@ struct copy {
 	uint64_t size, written_to;
 };
 
-/* 0 or -1; blocks of zeros are left as holes. */
+/* 0, 1 where the host cannot hold it, or -1; blocks of zeros are left as holes. */
 static int copy_part(struct copy *c, uint64_t from, uint64_t to, size_t size)
 {
 	struct get *g = c->g;
@@ -92,7 +92,7 @@ static int copy_part(struct copy *c, uint64_t from, uint64_t to, size_t size)
 	if (memory_is_zero(g->chunk, size))
 		return 0;
 	if (file_write_at(c->out, g->chunk, size, (off_t)to) < 0)
-		return fail_write(g);
+		return fail_here(g) < 0 ? -1 : 1;
 	c->written_to = to + size;
 	return 0;
 }
@@ -114,14 +114,15 @@ static int copy_run(void *context, uint64_t logical, uint64_t physical, uint64_t
 	c->g->bytes_left -= size;
 	for (uint64_t done = 0; done < size; done += CHUNK_BYTES) {
 		uint64_t part = size - done < CHUNK_BYTES ? size - done : CHUNK_BYTES;
+		int rc = copy_part(c, physical * bytes + done, to + done, (size_t)part);
 
-		if (copy_part(c, physical * bytes + done, to + done, (size_t)part) < 0)
-			return -1;
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }
 
-/* A small file whose bytes lie in its inode. 0, 1 where it is damaged, or -1. */
+/* A small file whose bytes lie in its inode. 0, 1 where it was left out, or -1. */
 static int copy_inline(struct copy *c, ext2_ino_t ino)
 {
 	struct get *g = c->g;
@@ -143,7 +144,7 @@ static int copy_inline(struct copy *c, ext2_ino_t ino)
 	if (rc)
 		damage(g, error_message(rc));
 	else if (file_write_at(c->out, bytes, size, 0) < 0)
-		failed = fail_write(g);
+		failed = fail_here(g) < 0 ? -1 : 1;
 	c->written_to = size;
 	free(bytes);
 	return rc ? 1 : failed;
@@ -170,15 +171,15 @@ static int fill(struct get *g, ext2_ino_t ino, int out, const struct ext2_inode_
 		rc = ext2disk_runs(g->x, ino, g->path.bytes, copy_run, &c, &d);
 	if (d.count)
 		rc = 1, note_damage(g, &d);
-	if (rc < 0)
-		return -1;
+	if (rc != 0)
+		return rc;
 	if (c.written_to != size && ftruncate(out, (off_t)size) < 0)
 		return fail_here(g) < 0 ? -1 : 1;
 	set_time(out, i);
-	return rc;
+	return 0;
 }
 
-/* What is damaged does not stay: half a file looks like a whole one. */
+/* What is damaged or too large does not stay: half a file looks like a whole one. */
 static int get_contents(struct get *g, ext2_ino_t ino, int into, const char *name,
 	const struct ext2_inode_large *i)
 {
@@ -191,7 +192,7 @@ static int get_contents(struct get *g, ext2_ino_t ino, int into, const char *nam
 		return fail_here(g);
 	rc = fill(g, ino, out.fd, i, size);
 	if (rc == 0 && get_out_keep(&out) < 0)
-		rc = fail_write(g);
+		rc = fail_here(g) < 0 ? -1 : 1;
 	/* What has failed was told. */
 	if (get_out_close(&out) < 0 && rc > 0)
 		rc = fail_write(g);
@@ -245,7 +246,10 @@ static int get_symlink(struct get *g, ext2_ino_t ino, int into, const char *name
 	if (fault)
 		return skip(g, fault);
 	if (symlinkat(target, into, name) < 0)
-		return fail_here(g);
+		/* FAT has none. */
+		return errno == EPERM
+			       ? limit(g, "a symbolic link: the host has none here")
+			       : fail_here(g);
 	set_link_time(into, name, i);
 	g->links++;
 	return 0;

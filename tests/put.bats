@@ -655,6 +655,31 @@ needs_descriptors() {
 wuc: fs.img: is damaged: not all came out"
 }
 
+@test "get: a file that the host cannot hold ends nothing, a full one does" {
+	mkfs fs.img 16M -t ext4 -I 256 -O inline_data
+	mkdir big
+	head -c 3M /dev/urandom >big/a
+	truncate -s 4M big/b
+	echo end >big/c
+	"$WUC" put -q fs.img big /
+	# Of one more, the bytes lie in the inode.
+	debugfs -w -R 'write src/one big/inline' fs.img 2>/dev/null
+	run bash -c 'ulimit -f 1000; "$WUC" get fs.img big out'
+	assert_failure 1
+	assert_output "wuc: left out: big/a: File too large
+wuc: left out: big/b: File too large
+wuc: fs.img: not all came out, for a limit: File too large"
+	assert_equal "$(ls out)" "$(printf 'c\ninline')"
+	cmp big/c out/c
+	cmp src/one out/inline
+	mkdir small
+	unshare -rm mount -t tmpfs none small 2>/dev/null || skip "lacks user namespaces"
+	run unshare -rm sh -c 'mount -t tmpfs -o size=2M none small && exec "$@"' - \
+		"$WUC" get fs.img big small/out
+	assert_failure 1
+	assert_output "wuc: small/out/a: No space left on device"
+}
+
 @test "get: the deepest folders take little stack, and their links little time" {
 	local n
 	needs_descriptors 2200

@@ -73,9 +73,9 @@ static int fail_here(struct extraction *x)
 {
 	if (errno == EEXIST)
 		return note(x, EXTRACT_DAMAGED, "its name is there twice");
-	if (errno == EINVAL)
-		return note(x, EXTRACT_DAMAGED, strerror(errno));
-	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EFBIG || errno == EMLINK)
+	/* EINVAL is what FAT says to some names. */
+	if (errno == ENAMETOOLONG || errno == EILSEQ || errno == EINVAL ||
+		errno == EFBIG || errno == EMLINK)
 		return note(x, EXTRACT_LIMITED, strerror(errno));
 	return diag_fail_errno(x->d, "%s", x->path.bytes);
 }
@@ -379,7 +379,10 @@ static int extract_symlink(struct extraction *x, int dir, const char *name,
 	if (fault)
 		return note(x, EXTRACT_SKIPPED, fault);
 	if (symlinkat(target, dir, name) < 0)
-		return fail_here(x);
+		/* FAT has none. */
+		return errno == EPERM ? note(x, EXTRACT_LIMITED,
+						"a symbolic link: the host has none here")
+				      : fail_here(x);
 	set_link_mtime(dir, name, i);
 	x->totals->links++;
 	return 0;
