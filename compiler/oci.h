@@ -51,8 +51,8 @@ void oci_close(struct oci_image *o);
 
 /* Applies the layers in order, whiteouts and opaque folders too; owners, modes, times,
  * attributes and devices are kept. Every layer's digests are compared, packed and
- * unpacked. The marks of nodes are used and cleared. 0 or -1, and then the tree holds
- * parts. */
+ * unpacked. The nodes' mark and at are used and cleared. 0 or -1, and then the tree
+ * holds parts. */
 int oci_add_layers(
 	struct oci_image *o, struct tree *t, const struct place *place, struct diag *d);
 

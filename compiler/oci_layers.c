@@ -18,7 +18,8 @@
 #define MINOR_MAX 0xfffff
 
 /* One layer as it goes onto the tree. Nodes that it brings, and the folders above them,
- * have its number as their mark: its whiteouts do not hide them. */
+ * have its number as their mark: its whiteouts do not hide them. Folders that it has
+ * emptied of all else have it as at.block. */
 struct layering {
 	struct oci_layers *layers;
 	const struct oci_layer *layer;
@@ -81,6 +82,19 @@ static void touch(const struct layering *l, struct node *n)
 		n->mark = l->number;
 }
 
+static void hide(struct layering *l, struct node *n);
+
+/* Once a layer: what comes later is the layer's own, and what is removed would be looked
+ * at each time. */
+static void hide_below(struct layering *l, struct node *folder)
+{
+	if (folder->at.block == l->number)
+		return;
+	folder->at.block = l->number;
+	for (size_t i = folder->folder->count; i-- > 0;)
+		hide(l, folder->folder->list[i]);
+}
+
 /* Removes what earlier layers brought, here and below; from a folder that this layer has
  * touched only what it holds. */
 static void hide(struct layering *l, struct node *n)
@@ -89,10 +103,8 @@ static void hide(struct layering *l, struct node *n)
 		tree_remove(l->tree, n);
 		return;
 	}
-	if (n->type != NODE_FOLDER)
-		return;
-	for (size_t i = n->folder->count; i-- > 0;)
-		hide(l, n->folder->list[i]);
+	if (n->type == NODE_FOLDER)
+		hide_below(l, n);
 }
 
 /* A whiteout of what is not there is none. */
@@ -103,8 +115,8 @@ static int apply_whiteout(
 	struct node *n = tree_reach(l->tree, l->tree->root, folder, 0, NULL, &why);
 
 	if (strcmp(name, OPAQUE) == 0) {
-		for (size_t i = n ? n->folder->count : 0; i-- > 0;)
-			hide(l, n->folder->list[i]);
+		if (n)
+			hide_below(l, n);
 		return 0;
 	}
 	if (!*hidden || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0)
@@ -397,10 +409,11 @@ static int add_layer(struct layering *l)
 	return rc;
 }
 
-static int clear_mark(struct node *n, void *context)
+static int clear_marks(struct node *n, void *context)
 {
 	(void)context;
 	n->mark = 0;
+	n->at.block = 0;
 	return 0;
 }
 
@@ -449,8 +462,8 @@ int oci_layers_add(struct oci_layers *layers, struct tree *t, const struct place
 	t->root->implied = 0;
 	rc = add_all(&l);
 	t->replaces = replaced;
-	t->root->mark = 0;
-	tree_walk(t, clear_mark, NULL);
+	clear_marks(t->root, NULL);
+	tree_walk(t, clear_marks, NULL);
 	uselocale(before);
 	freelocale(pinned);
 	return rc;

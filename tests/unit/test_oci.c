@@ -89,7 +89,7 @@ static void image_add_bytes(
 
 static void image_add(struct image *i, const struct member *list, size_t count)
 {
-	static char bytes[1 << 20];
+	static char bytes[16 << 20];
 	struct archive *a = archive_write_new();
 	char hex[DIGEST_HEX];
 	size_t size = 0;
@@ -237,6 +237,64 @@ static void test_whiteouts(void **state)
 		   "d0700 d\n"
 		   "f0644 kept 1\n"
 		   "l0777 to-a -> a\n");
+}
+
+/* What a layer brings stays, before and after, however often it says so; the next layer
+ * says it anew. */
+static void test_opaque(void **state)
+{
+	struct image i;
+
+	image_start(&i, *state);
+	ADD(&i, {"a/low", AE_IFREG, 0644, "1"}, {"a/sub/low", AE_IFREG, 0644, "1"},
+		{"b/low", AE_IFREG, 0644, "1"});
+	ADD(&i, {"a/before", AE_IFREG, 0644, "22"}, {"a/.wh..wh..opq", AE_IFREG, 0, NULL},
+		{"a/after", AE_IFREG, 0644, "22"}, {"a/sub/after", AE_IFREG, 0644, "22"},
+		{"a/.wh..wh..opq", AE_IFREG, 0, NULL}, {".wh.a", AE_IFREG, 0, NULL},
+		{"b/.wh..wh..opq", AE_IFREG, 0, NULL});
+	ADD(&i, {"b/second", AE_IFREG, 0644, "333"});
+	ADD(&i, {"a/sub/third", AE_IFREG, 0644, "333"},
+		{"a/.wh..wh..opq", AE_IFREG, 0, NULL},
+		{"b/.wh..wh..opq", AE_IFREG, 0, NULL},
+		{"b/third", AE_IFREG, 0644, "333"});
+	expect(&i, "d0755 a\n"
+		   "d0755 a/sub\n"
+		   "f0644 a/sub/third 3\n"
+		   "d0755 b\n"
+		   "f0644 b/third 3\n");
+}
+
+/* 100,000 folders, and 20,000 times the word that all else in them goes. */
+static void test_many_opaque(void **state)
+{
+	enum { WAYS = 200, DEPTH = 500, TIMES = 20000 };
+	struct member *list = memory_alloc((WAYS + TIMES) * sizeof(*list));
+	char way[2 * DEPTH + 1] = {0};
+	struct arena a = {0};
+	struct diag d = {0};
+	struct image i;
+	struct tree t;
+	int rc;
+
+	for (size_t k = 0; k < DEPTH; k++)
+		memcpy(way + 2 * k, "/a", 2);
+	for (size_t k = 0; k < WAYS; k++)
+		list[k] = (struct member){
+			arena_printf(&a, "d/%zu%s", k, way), AE_IFREG, 0644, NULL};
+	for (size_t k = WAYS; k < WAYS + TIMES; k++)
+		list[k] = (struct member){"d/.wh..wh..opq", AE_IFREG, 0, NULL};
+	image_start(&i, *state);
+	image_add(&i, list, WAYS + TIMES);
+	image_end(&i, "");
+	alarm(30);
+	rc = apply(i.s, &t, &d);
+	alarm(0);
+	scratch_expect_none(&d);
+	assert_int_equal(rc, 0);
+	assert_non_null(tree_find(&t, list[0].path));
+	tree_clear(&t);
+	arena_clear(&a);
+	free(list);
 }
 
 static void test_replaced(void **state)
@@ -557,6 +615,10 @@ int main(void)
 			test_kinds, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_whiteouts, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_opaque, scratch_setup, scratch_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_many_opaque, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_replaced, scratch_setup, scratch_teardown),
 		cmocka_unit_test_setup_teardown(
