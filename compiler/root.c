@@ -59,14 +59,14 @@ static int set_scan_options(struct root *r, const struct base_plan *plan,
 	return o->folder ? 0 : -1;
 }
 
-static int scan(struct root *r, struct tree *t, const struct base_plan *plan,
-	const struct items *items, struct diag *d)
+static int scan(struct root *r, struct tree *t, const char *top,
+	const struct base_plan *plan, const struct items *items, struct diag *d)
 {
 	struct scan_options o;
 
 	if (set_scan_options(r, plan, &o, d) < 0)
 		return -1;
-	return scan_items(t, "", items, &o, d);
+	return scan_items(t, top, items, &o, d);
 }
 
 /* The host path that a recipe's words mean, links resolved, in the arena; NULL with a
@@ -103,11 +103,6 @@ static int describe_contents(struct root *r, struct diag *d)
 	return 0;
 }
 
-static int fail_changed(const struct place *place, const char *what, struct diag *d)
-{
-	return place_fail(d, place, "%s: changed while the base was built", what);
-}
-
 /* Archives count by their own digests: nothing has to be unpacked to know the key. */
 static int note_archive(struct root *r, const struct item *item, struct diag *d)
 {
@@ -124,7 +119,7 @@ static int note_archive(struct root *r, const struct item *item, struct diag *d)
 	if (r->seen.sealed)
 		return witness_saw(&r->seen, &st)
 			       ? 0
-			       : fail_changed(&item->place, item->source, d);
+			       : witness_fail(&item->place, item->source, d);
 	if (digest_of_fd(fd, path, sha256, NULL, d) < 0)
 		return -1;
 	witness_add(&r->seen, &st);
@@ -134,16 +129,38 @@ static int note_archive(struct root *r, const struct item *item, struct diag *d)
 	return 0;
 }
 
+/* Lists items below a top of their own: on the disk they may come to lie in folders that
+ * links of other items lead to, so that none of them may hide another here. What hard
+ * links lead to may be of any layer, and counts by itself. */
+static int list_items(struct root *r, struct tree *listed, const struct base_plan *plan,
+	const struct items *items, struct diag *d)
+{
+	size_t part = listed->root->folder ? listed->root->folder->count : 0;
+	struct item *list = arena_alloc(r->arena, (items->count + 1) * sizeof(*list));
+	struct items all = {.list = list};
+
+	for (size_t i = 0; i < items->count; i++) {
+		const struct item *item = &items->list[i];
+
+		if (item->kind != ITEM_HARDLINK)
+			list[all.count++] = *item;
+		else if (!r->seen.sealed)
+			buffer_printf(&r->sources, "hardlink %s to %s\n",
+				item->dest ? item->dest : "", item->source);
+	}
+	return scan(r, listed, arena_printf(r->arena, "disk.%zu", part), plan, &all, d);
+}
+
 static int note_contents(struct root *r, struct tree *listed, struct diag *d)
 {
 	const struct items *items = &r->contents.items;
 
 	for (size_t i = 0; i < items->count; i++) {
-		const struct items folder = {.list = &items->list[i], .count = 1};
+		const struct items one = {.list = &items->list[i], .count = 1};
 
-		if (folder.list->kind == ITEM_ARCHIVE
-				? note_archive(r, folder.list, d) < 0
-				: scan(r, listed, lowest(r), &folder, d) < 0)
+		if (one.list->kind == ITEM_ARCHIVE
+				? note_archive(r, one.list, d) < 0
+				: list_items(r, listed, lowest(r), &one, d) < 0)
 			return -1;
 		if (!r->seen.sealed)
 			buffer_printf(&r->sources, "then\n");
@@ -167,7 +184,7 @@ static int digest_files(struct tree *listed, const char *recipe,
 	return rc;
 }
 
-/* Folders and files as they would lie on the disk; tree_clear() is due in any case. */
+/* Folders and files, as they are put on the disk; tree_clear() is due in any case. */
 static int list_files(struct root *r, struct tree *listed, struct diag *d)
 {
 	int rc = 0;
@@ -179,7 +196,7 @@ static int list_files(struct root *r, struct tree *listed, struct diag *d)
 	if (rc == 0 && lowest(r)->root == ROOT_ITEMS)
 		rc = note_contents(r, listed, d);
 	for (size_t i = r->chain->root; i < r->chain->count; i++)
-		if (scan(r, listed, plan_at(r, i), &plan_at(r, i)->files, d) < 0)
+		if (list_items(r, listed, plan_at(r, i), &plan_at(r, i)->files, d) < 0)
 			rc = -1;
 	tree_finish(listed);
 	return rc;
@@ -381,9 +398,9 @@ static int fill(struct root *r, struct tree *t, struct diag *d)
 	else if (plan->root == ROOT_IMAGE)
 		rc = add_image(r, t, d);
 	else
-		rc = scan(r, t, lowest(r), &r->contents.items, d);
+		rc = scan(r, t, "", lowest(r), &r->contents.items, d);
 	for (size_t i = r->chain->root; rc == 0 && i < r->chain->count; i++)
-		rc = scan(r, t, plan_at(r, i), &plan_at(r, i)->files, d);
+		rc = scan(r, t, "", plan_at(r, i), &plan_at(r, i)->files, d);
 	return rc;
 }
 
@@ -486,7 +503,7 @@ static int check_unchanged(struct root *r, struct tree *written, struct diag *d)
 		return -1;
 	rc = list_files(r, &listed, d);
 	if (rc == 0 && !witness_is_shape(&r->seen, &listed))
-		rc = fail_changed(&lowest(r)->place, "its folders or files", d);
+		rc = witness_fail(&lowest(r)->place, "its folders or files", d);
 	tree_clear(&listed);
 	return rc;
 }

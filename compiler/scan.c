@@ -91,12 +91,6 @@ static int scan_path(struct host *h)
 	return host_add(h, host, source, h->item->dest);
 }
 
-static int fail_changed(struct host *h)
-{
-	return place_fail(h->diag, &h->item->place,
-		"%s: changed while the base was built", h->item->source);
-}
-
 /* The very file that was seen is read, whatever has its name meanwhile. */
 static int add_archive(struct host *h, const char *real)
 {
@@ -113,14 +107,14 @@ static int add_archive(struct host *h, const char *real)
 	if (w && !w->sealed)
 		witness_add(w, &before);
 	else if (w && !witness_saw(w, &before))
-		return fail_changed(h);
+		return witness_fail(&item->place, item->source, h->diag);
 	rc = archive_add(h->tree,
 		resolve_join(&h->scratch, h->top, item->dest ? item->dest : ""),
 		w ? arena_printf(&h->scratch, "/proc/self/fd/%d", fd) : real,
 		item->source, item, h->options->keep_special_modes, h->diag);
 	if (rc == 0 && w && w->sealed &&
 		(fstat(fd, &after) < 0 || !witness_saw(w, &after)))
-		return fail_changed(h);
+		return witness_fail(&item->place, item->source, h->diag);
 	return rc;
 }
 

@@ -137,6 +137,11 @@ static const struct witness_file *find(
 		       : NULL;
 }
 
+int witness_fail(const struct place *p, const char *what, struct diag *d)
+{
+	return place_fail(d, p, "%s: changed while the base was built", what);
+}
+
 int witness_saw(const struct witness *w, const struct stat *st)
 {
 	const struct identity identity = identity_of(st);
@@ -172,8 +177,7 @@ static int check_node(struct node *n, void *context)
 	f = find(c->witness, &identity);
 	if (f && holds_the_same(f, n))
 		return 0;
-	place_fail(c->diag, n->place, "%s: changed while the base was built",
-		source_name(n, &a));
+	witness_fail(n->place, source_name(n, &a), c->diag);
 	arena_clear(&a);
 	return -1;
 }

@@ -23,6 +23,8 @@ void witness_add_tree(struct witness *w, struct tree *t);
 /* From here on it is asked. */
 void witness_seal(struct witness *w);
 
+/* Says that it saw another one. Returns -1. */
+int witness_fail(const struct place *p, const char *what, struct diag *d);
 /* 1 where it saw exactly this file. */
 int witness_saw(const struct witness *w, const struct stat *st);
 /* Each of the tree's host files must have been seen, and where it was written without

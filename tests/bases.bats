@@ -96,6 +96,26 @@ path_of() {
 	assert_output --partial "Mode:  04755"
 }
 
+@test "bases: what links lead elsewhere counts, and is not taken for changed" {
+	mkdir -p one/bin two tree/usr
+	mv tree/bin tree/usr/bin
+	ln -s usr/bin tree/bin
+	tar -C tree -cf merged.tar .
+	echo one >one/bin/added
+	ln -s usr/bin two/bin
+	# The archive makes /bin a link; the last folder names it once more.
+	echo 'return root { "merged.tar", "one", "two", files = { again = hardlink "usr/bin/busybox" } }' >links.lua
+	"$WUC" base build -q ./links.lua
+	"$WUC" get -q "$(path_of ./links.lua)/root.img" /usr/bin/added first
+	assert_equal "$(cat first)" one
+	run "$WUC" base build ./links.lua
+	assert_output --partial "up to date"
+	echo other >one/bin/added
+	"$WUC" base build -q ./links.lua
+	"$WUC" get -q "$(path_of ./links.lua)/root.img" /usr/bin/added second
+	assert_equal "$(cat second)" other
+}
+
 @test "bases: archives by a pattern, and by a name that looks like one" {
 	local name image
 	for name in 1 2; do
