@@ -18,6 +18,8 @@
 #include "get.h"
 #include "host.h"
 
+#define SKIPPED_LINES 100 /* a disk may have any number of them */
+
 static const char help[] =
 	"usage: wuc get [OPTIONS] IMAGE[:PART] SRC… DEST\n"
 	"\n"
@@ -65,15 +67,26 @@ static int read_arguments(int argc, char **argv, struct get_arguments *a, struct
 	return rc;
 }
 
+/* `context` counts them. */
 static void skipped(void *context, const char *path, const char *why)
 {
-	char *line = memory_printf("%s: %s", path, why);
+	uint64_t *count = context;
+	char *line;
 
-	(void)context;
+	if ((*count)++ >= SKIPPED_LINES)
+		return;
+	line = memory_printf("%.1000s: %s", path, why);
 	fputs("wuc: left out: ", stderr);
 	text_print(line, stderr);
 	fputc('\n', stderr);
 	free(line);
+}
+
+static void end_skipped(uint64_t count)
+{
+	if (count > SKIPPED_LINES)
+		fprintf(stderr, "wuc: … and %llu more left out\n",
+			(unsigned long long)(count - SKIPPED_LINES));
 }
 
 /* Where the sources go. */
@@ -188,7 +201,8 @@ int command_get(int argc, char **argv, struct diag *d)
 {
 	struct get_arguments a = {0};
 	struct diskimage m;
-	struct get g = {.x = &m.disk, .skipped = skipped, .d = d};
+	uint64_t count = 0;
+	struct get g = {.x = &m.disk, .skipped = skipped, .context = &count, .d = d};
 	int rc = arguments_begin(&a.common, d);
 
 	if (rc == 0)
@@ -200,6 +214,7 @@ int command_get(int argc, char **argv, struct diag *d)
 	rc = diskimage_open(&m, a.image, 0, d);
 	if (rc == 0)
 		rc = get_all(&m, &a, &g, d);
+	end_skipped(count);
 	if (rc == 0 && !a.common.quiet)
 		print_summary(&a, &g);
 	diskimage_close(&m);

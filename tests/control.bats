@@ -351,6 +351,13 @@ nothing_came() {
 	assert_equal "$stderr" 'left out: d/\x1b[2J: neither file nor folder
 left out: f: neither file nor folder'
 	kill $STRANGER
+	stranger others
+	wu get strange 0123 x dest
+	assert_success
+	assert_equal "${#stderr_lines[@]}" 101
+	assert_equal "${#stderr_lines[99]}" 1035
+	assert_equal "${stderr_lines[100]}" "… and 5 more left out"
+	kill $STRANGER
 	for kind in otherpath othernul otherwhole; do
 		stranger $kind
 		wu get -q strange 0123 x dest

@@ -655,6 +655,20 @@ needs_descriptors() {
 wuc: fs.img: is damaged: not all came out"
 }
 
+@test "get: a disk's many devices flood nobody" {
+	local n
+	mkfs fs.img 4M -t ext4
+	{
+		printf 'mkdir d\ncd d\n'
+		for ((n = 0; n < 103; n++)); do echo "mknod $n p"; done
+	} | debugfs -w -f - fs.img >/dev/null 2>&1
+	run --separate-stderr "$WUC" get fs.img d out
+	assert_success
+	assert_equal "${#stderr_lines[@]}" 101
+	assert_equal "${stderr_lines[99]: -8}" ": a fifo"
+	assert_equal "${stderr_lines[100]}" "wuc: … and 3 more left out"
+}
+
 @test "get: a file that the host cannot hold ends nothing, a full one does" {
 	mkfs fs.img 16M -t ext4 -I 256 -O inline_data
 	mkdir big

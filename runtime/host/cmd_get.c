@@ -203,6 +203,7 @@ static int get(struct get *g, struct diag *d)
 		rc = control_open(&c, g->copy.results, g->copy.id, d);
 	if (rc == 0)
 		rc = get_staged(g, &c, &r, d);
+	command_end_skipped(&g->copy);
 	control_close(&c);
 	file_close(&g->folder);
 	stopped = rc < 0 ? read_signal(signals) : 0;

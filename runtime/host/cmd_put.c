@@ -90,6 +90,7 @@ static int put(struct command_copy *p, struct diag *d)
 
 	if (rc == 0)
 		rc = send_all(p, &s, d);
+	command_end_skipped(p);
 	control_close(&c);
 	if (rc == 0 && !p->quiet)
 		fprintf(p->stdio->out, "%s: %" PRIu64 " file%s, %s\n", c.id, s.files,

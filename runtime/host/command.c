@@ -2,10 +2,13 @@
 #include "command.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/memory.h"
 #include "common/text.h"
+
+#define SKIPPED_LINES 100 /* a guest may have any number of files */
 
 const int memory_exit_status = EXIT_HOST_FAILED;
 
@@ -73,9 +76,21 @@ int command_read_copy(const struct command *c, int argc, char **argv,
 
 void command_print_skipped(void *copy, const char *path, const char *why)
 {
-	const struct command_copy *c = copy;
-	char *visible = text_visible(path);
+	struct command_copy *c = copy;
+	char *cut, *visible;
 
+	if (c->skipped++ >= SKIPPED_LINES)
+		return;
+	cut = memory_printf("%.1000s", path);
+	visible = text_visible(cut);
 	fprintf(c->stdio->err, "left out: %s: %s\n", visible, why);
 	free(visible);
+	free(cut);
+}
+
+void command_end_skipped(const struct command_copy *copy)
+{
+	if (copy->skipped > SKIPPED_LINES)
+		fprintf(copy->stdio->err, "… and %" PRIu64 " more left out\n",
+			copy->skipped - SKIPPED_LINES);
 }

@@ -5,6 +5,7 @@
 #ifndef HOST_COMMAND_H
 #define HOST_COMMAND_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/diag.h"
@@ -47,12 +48,15 @@ struct command_copy {
 	const char *user; /* WU_USER_… */
 	int quiet;
 	const struct stdio *stdio;
+	uint64_t skipped; /* how many are left out so far */
 };
 
 /* Reads what follows the options: RESULTS ID SRC… DEST. 0, or EXIT_USAGE and a line. */
 int command_read_copy(const struct command *c, int argc, char **argv,
 	struct command_copy *copy, struct diag *d);
-/* Says what a struct command_copy leaves out. */
+/* Says what a struct command_copy leaves out, as long as that is not too much; */
 void command_print_skipped(void *copy, const char *path, const char *why);
+/* and, at the end, of how many more it did not say so. */
+void command_end_skipped(const struct command_copy *copy);
 
 #endif

@@ -37,6 +37,8 @@ KINDS = {
     "nul": [message(b"file", b"644 0 a\0b"), message(b"end")],
     "other": [message(b"folder", b"755 d"), message(b"other", b"\x1b[2J"), message(b"leave"),
               message(b"other", b"f"), message(b"end")],
+    "others": [message(b"folder", b"755 " + b"d" * 255)] * 8 + [message(b"other", b"f")] * 105
+              + [message(b"leave")] * 8 + [message(b"end")],
     "otherpath": [message(b"other", b"../f"), message(b"end")],
     "othernul": [message(b"other", b"f\0g"), message(b"end")],
     "otherwhole": [message(b"file", b"644 2 f"), message(b"other", b"g"), message(b"end")],
