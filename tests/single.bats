@@ -114,7 +114,7 @@ refused() {
 				good) ;;
 				*) exit 3 ;;
 				esac]],
-			machine = { user = "user", time = "6s", memory = "128M" },
+			machine = { user = "user", time = "20s", memory = "128M" },
 		}
 	END
 	"$WUC" build -q recipe.lua -o unit
@@ -181,7 +181,7 @@ make_poor_guest() {
 					sleep 1000
 					;;
 				esac]],
-			machine = { time = "6s", memory = "128M" },
+			machine = { time = "20s", memory = "128M" },
 		}
 	END
 	"$WUC" build -q recipe.lua -o unit
