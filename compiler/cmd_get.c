@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,8 +208,6 @@ int command_get(int argc, char **argv, struct diag *d)
 		rc = read_arguments(argc, argv, &a, d);
 	if (rc != 0)
 		return arguments_stop(&a.common, rc, "wuc get", d);
-	/* A file over the limit (ulimit -f) is left out: EFBIG. */
-	signal(SIGXFSZ, SIG_IGN);
 	rc = diskimage_open(&m, a.image, 0, d);
 	if (rc == 0)
 		rc = get_all(&m, &a, &g, d);
