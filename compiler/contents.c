@@ -72,8 +72,6 @@ static void add_matches(
 	struct describing *g, const struct item *given, const struct matches *m)
 {
 	const char *top = given->dest ? given->dest : "";
-	const char *folder = g->host.options->folder;
-	size_t skip = strlen(folder) + (folder[strlen(folder) - 1] != '/');
 	char *packed = arena_alloc(&g->host.scratch, m->count + 1);
 	size_t archives = 0;
 
@@ -85,7 +83,7 @@ static void add_matches(
 		struct item item = *given;
 
 		item.source = arena_strdup(
-			g->arena, m->paths[i] + (*given->source == '/' ? 0 : skip));
+			g->arena, host_shown(&g->host, given->source, m->paths[i]));
 		if (!packed[i])
 			item.dest = resolve_join(
 				g->arena, top, host_last_part(item.source, g->arena));
@@ -94,21 +92,14 @@ static void add_matches(
 	add_folders(g->contents, m, g->arena);
 }
 
-static int may_read(const char *folder, void *context)
-{
-	return host_may_read(context, folder);
-}
-
 static int describe_pattern(struct describing *g)
 {
-	struct host *h = &g->host;
-	struct diag problems = {0};
+	const struct item *item = g->host.item;
 	struct matches m;
 
-	if (match_expand(h->options->folder, h->item->source, may_read, h, &m,
-		    &h->scratch, &problems) < 0)
-		return place_fail_all(h->diag, &h->item->place, &problems);
-	add_matches(g, h->item, &m);
+	if (host_expand(&g->host, item->source, &m) < 0)
+		return -1;
+	add_matches(g, item, &m);
 	return 0;
 }
 

@@ -44,6 +44,30 @@ int host_may_read(const struct host *h, const char *path)
 	return realpath(path, real) && is_allowed(h, real);
 }
 
+static int may_read(const char *folder, void *context)
+{
+	return host_may_read(context, folder);
+}
+
+int host_expand(struct host *h, const char *pattern, struct matches *m)
+{
+	struct diag problems = {0};
+
+	if (match_expand(h->options->folder, pattern, may_read, h, m, &h->scratch,
+		    &problems) < 0)
+		return place_fail_all(h->diag, &h->item->place, &problems);
+	return 0;
+}
+
+const char *host_shown(const struct host *h, const char *pattern, const char *match)
+{
+	const char *folder = h->options->folder;
+
+	if (*pattern == '/')
+		return match;
+	return match + strlen(folder) + (folder[strlen(folder) - 1] != '/');
+}
+
 static int fail_missing(
 	struct host *h, const char *wanted, const char *path, const char *shown)
 {

@@ -3,6 +3,7 @@
 #ifndef COMPILER_HOST_H
 #define COMPILER_HOST_H
 
+#include "match.h"
 #include "plan.h"
 #include "scan.h"
 #include "tree.h"
@@ -40,6 +41,12 @@ const char *host_resolve(
 
 /* 1 where the path is there and, links resolved, lies below the roots. */
 int host_may_read(const struct host *h, const char *path);
+
+/* What a pattern names (match_expand), in folders that it may read; strings live in
+ * h->scratch. 0, or -1 at the item's place. */
+int host_expand(struct host *h, const char *pattern, struct matches *m);
+/* A match as the recipe would name it, which has a relative pattern relative. */
+const char *host_shown(const struct host *h, const char *pattern, const char *match);
 
 /* Adds a file or a folder with all that is in it at `dest` in the section; NULL: under
  * its own name. Goes on after a bad entry, so that all are reported. */

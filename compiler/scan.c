@@ -13,22 +13,14 @@
 #include "place.h"
 #include "resolve.h"
 
-static int may_read(const char *folder, void *context)
-{
-	return host_may_read(context, folder);
-}
-
 static int add_pattern(struct host *h, const char *pattern)
 {
-	const char *folder = h->options->folder;
 	const char *dest = h->item->dest ? h->item->dest : "";
-	struct diag problems = {0};
-	size_t skip = strlen(folder) + (folder[strlen(folder) - 1] != '/');
 	struct matches m;
 	int rc = 0;
 
-	if (match_expand(folder, pattern, may_read, h, &m, &h->scratch, &problems) < 0)
-		return place_fail_all(h->diag, &h->item->place, &problems);
+	if (host_expand(h, pattern, &m) < 0)
+		return -1;
 	for (size_t i = 0; i < m.folder_count; i++)
 		tree_add_input(h->tree, m.folders[i]);
 	if (m.count == 0)
@@ -37,7 +29,7 @@ static int add_pattern(struct host *h, const char *pattern)
 			"%s",
 			pattern);
 	for (size_t i = 0; i < m.count; i++) {
-		const char *shown = *pattern == '/' ? m.paths[i] : m.paths[i] + skip;
+		const char *shown = host_shown(h, pattern, m.paths[i]);
 		const char *name = host_last_part(shown, &h->scratch);
 
 		if (host_add(h, m.paths[i], shown,
